@@ -1,0 +1,74 @@
+"""Units of voxel values, as codes of the Unified Code for Units of Measure (UCUM)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from MedFusionLib.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of measure: UCUM code and the words a person reads.
+
+    An empty code means "unit unknown": such values are never treated as HU or SUV.
+    """
+
+    code: str
+    meaning: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the unit is known at all."""
+        return bool(self.code)
+
+    def __str__(self) -> str:
+        return self.meaning
+
+
+UNKNOWN = Unit("", "unit unknown")
+HOUNSFIELD = Unit("[hnsf'U]", "HU")
+SUV_BODY_WEIGHT = Unit("{SUVbw}g/ml", "SUVbw g/ml")
+BECQUEREL_PER_ML = Unit("Bq/ml", "Bq/ml")
+COUNTS = Unit("{counts}", "counts")
+ARBITRARY = Unit("[arb'U]", "a.u.")
+FUSION_INDEX = Unit("1", "fusion index")
+
+KNOWN_UNITS = (HOUNSFIELD, SUV_BODY_WEIGHT, BECQUEREL_PER_ML, COUNTS, ARBITRARY, FUSION_INDEX)
+
+_ALIASES = {
+    "hu": HOUNSFIELD,
+    "hounsfield": HOUNSFIELD,
+    "suv": SUV_BODY_WEIGHT,
+    "suvbw": SUV_BODY_WEIGHT,
+    "bqml": BECQUEREL_PER_ML,
+    "counts": COUNTS,
+    "a.u.": ARBITRARY,
+    "au": ARBITRARY,
+    "arbitrary": ARBITRARY,
+}
+
+
+def parse_unit(text: str | Unit | None) -> Unit:
+    """The unit for a UCUM code or a common name such as ``HU``, ``SUVbw``, ``Bq/ml``.
+
+    Raises
+    ------
+    UsageError
+        For a text that is neither; units are never guessed.
+    """
+    if text is None or text == "":
+        return UNKNOWN
+    if isinstance(text, Unit):
+        return text
+    wanted = text.strip().lower()
+    for unit in KNOWN_UNITS:
+        if wanted in (unit.code.lower(), unit.meaning.lower()):
+            return unit
+    if wanted in _ALIASES:
+        return _ALIASES[wanted]
+    raise UsageError(
+        f"Unknown unit {text!r}",
+        "one of " + ", ".join(unit.code for unit in KNOWN_UNITS),
+        "Give the UCUM code, for example {SUVbw}g/ml",
+    )
