@@ -27,15 +27,16 @@ _PUBLIC = {
     "check_alignment": "align",
     "fuse": "pipeline",
     "segment_tumour": "pipeline",
-    "methods": "methods",
     "evaluate": "metrics",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", "methods", *_PUBLIC]
 
 
 def __getattr__(name: str):
     """Load a public name when it is first used."""
+    if name == "methods":
+        return importlib.import_module(f"{__name__}.methods")  # a package that can be called
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)

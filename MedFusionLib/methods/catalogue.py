@@ -1,0 +1,84 @@
+"""The catalogue: one line per method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from MedFusionLib.errors import UsageError
+from MedFusionLib.methods.average import Average
+from MedFusionLib.methods.base import FusionMethod, MethodInfo
+from MedFusionLib.methods.dwt import WaveletFusion
+from MedFusionLib.methods.laplacian import LaplacianFusion
+from MedFusionLib.methods.maximum import Maximum
+from MedFusionLib.methods.pca import PrincipalComponents
+from MedFusionLib.methods.weighted import WeightedSum
+
+CATALOGUE: tuple[type, ...] = (
+    Average,
+    WeightedSum,
+    Maximum,
+    PrincipalComponents,
+    LaplacianFusion,
+    WaveletFusion,
+)
+
+DEFAULTS = {
+    "MR-CT": "laplacian",
+    "MR-NM": "laplacian",
+    "MR-PT": "laplacian",
+    "CT-PT": "laplacian",
+    "CT-NM": "laplacian",
+    "NM-PT": "laplacian",
+    "MR-MR": "laplacian",
+}
+DEFAULT_OTHERWISE = "laplacian"
+
+
+def methods() -> list[MethodInfo]:
+    """Information on every method, in the order of the catalogue."""
+    return [entry.info for entry in CATALOGUE]
+
+
+def create_method(name: str, parameters: dict[str, Any] | None = None) -> FusionMethod:
+    """The method of that name.
+
+    Parameters
+    ----------
+    name : str
+        As in the catalogue.
+    parameters : dict or None
+        Keyword arguments of the method, for example ``{"levels": 3}``.
+
+    Raises
+    ------
+    UsageError
+        For a name that is not in the catalogue or a parameter that the method does not have.
+    """
+    for entry in CATALOGUE:
+        if entry.info.name == name:
+            try:
+                return entry(**(parameters or {}))
+            except TypeError as error:
+                fields = ", ".join(getattr(entry, "__dataclass_fields__", {})) or "none"
+                what = f"{name} does not take the parameters {parameters}"
+                raise UsageError(what, f"parameters: {fields}") from error
+    raise UsageError(
+        f"Unknown method {name!r}",
+        "one of " + ", ".join(info.name for info in methods()),
+        "List them with: medfusion methods",
+    )
+
+
+def default_for(modalities: Sequence[str]) -> str:
+    """Name of the default method for sources of these modalities, in any order.
+
+    The pair is formed by the first two; further sources do not change the choice.
+    """
+    first, second = modalities[0], modalities[1]
+    return DEFAULTS.get(f"{first}-{second}") or DEFAULTS.get(f"{second}-{first}") or DEFAULT_OTHERWISE
+
+
+def default_pairs(name: str) -> tuple[str, ...]:
+    """The modality pairs for which a method is the default."""
+    return tuple(pair for pair, method in DEFAULTS.items() if method == name)

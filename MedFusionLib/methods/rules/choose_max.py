@@ -1,0 +1,65 @@
+"""Take the stronger band, with a vote among neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from MedFusionLib.methods.rules.windows import maximum_of_three, sum_of_three
+
+SLAB_SAMPLES = 2_000_000
+"""Samples handled at once: the intermediates of a slab then stay in cache and below 16 MB."""
+
+
+@dataclass(frozen=True)
+class ChooseMax:
+    """Choose the source with the largest absolute coefficient nearby, verified by its neighbours.
+
+    The activity of a sample is the largest modulus in its 3^ndim window; the source with the larger
+    activity gets a vote; the majority of the votes in the 3^ndim window decides.
+
+    Notes
+    -----
+    H. Li, B. S. Manjunath, S. K. Mitra, "Multisensor image fusion using the wavelet transform",
+    Graphical Models and Image Processing 57 (1995) 235-245.
+    """
+
+    @property
+    def reach(self) -> int:
+        """Two windows of three, one after the other."""
+        return 2
+
+    def __call__(self, bands: Tensor, ndim: int) -> Tensor:
+        """Weights 0, 1 (or an equal share in a tie), shape (N, S, *spatial)."""
+        weights = torch.empty_like(bands)
+        first = -ndim
+        length = bands.shape[first]
+        per_row = max(1, bands.numel() // length)
+        rows = max(1, SLAB_SAMPLES // per_row)
+        for start in range(0, length, rows):
+            stop = min(start + rows, length)
+            low, high = max(start - self.reach, 0), min(stop + self.reach, length)
+            part = _weights(bands.narrow(first, low, high - low), ndim)
+            weights.narrow(first, start, stop - start).copy_(part.narrow(first, start - low, stop - start))
+        return weights
+
+
+def _weights(bands: Tensor, ndim: int) -> Tensor:
+    activity = maximum_of_three(bands.abs(), ndim)
+    if bands.shape[1] == 2:
+        return _weights_of_two(activity, ndim)
+    leaders = (activity == activity.amax(dim=1, keepdim=True)).to(torch.int8)
+    votes = sum_of_three(leaders, ndim)
+    winners = (votes == votes.amax(dim=1, keepdim=True)).to(bands.dtype)
+    return winners.div_(winners.sum(dim=1, keepdim=True))
+
+
+def _weights_of_two(activity: Tensor, ndim: int) -> Tensor:
+    """The same decision for two sources from the sign of the difference, in a third of the time."""
+    first, second = activity[:, 0], activity[:, 1]
+    lead = (first > second).to(torch.int8).sub_((first < second).to(torch.int8))
+    votes = sum_of_three(lead, ndim).clamp_(-1, 1)
+    weight = votes.to(activity.dtype).add_(1).mul_(0.5)
+    return torch.stack((weight, 1 - weight), dim=1)

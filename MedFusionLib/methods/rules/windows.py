@@ -1,0 +1,46 @@
+"""Small moving windows over the spatial axes: maximum and sum of 3 samples, edges clipped."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def maximum_of_three(image: Tensor, ndim: int) -> Tensor:
+    """Largest value in the 3^ndim window around each sample; (..., *spatial) -> same shape."""
+    for axis in range(-ndim, 0):
+        length = image.shape[axis]
+        if length == 1:
+            continue
+        out = image.clone()
+        left, right = out.narrow(axis, 0, length - 1), out.narrow(axis, 1, length - 1)
+        torch.maximum(left, image.narrow(axis, 1, length - 1), out=left)
+        torch.maximum(right, image.narrow(axis, 0, length - 1), out=right)
+        image = out
+    return image
+
+
+def sum_of_three(image: Tensor, ndim: int) -> Tensor:
+    """Sum over the 3^ndim window around each sample; outside counts nothing."""
+    for axis in range(-ndim, 0):
+        length = image.shape[axis]
+        if length == 1:
+            continue
+        out = image.clone()
+        out.narrow(axis, 0, length - 1).add_(image.narrow(axis, 1, length - 1))
+        out.narrow(axis, 1, length - 1).add_(image.narrow(axis, 0, length - 1))
+        image = out
+    return image
+
+
+def smooth_121(image: Tensor, ndim: int) -> Tensor:
+    """Weighted mean with ``[1 2 1] / 4`` along each spatial axis, border samples repeated."""
+    for axis in range(-ndim, 0):
+        length = image.shape[axis]
+        out = image * 0.5
+        out.narrow(axis, 0, length - 1).add_(image.narrow(axis, 1, length - 1), alpha=0.25)
+        out.narrow(axis, 1, length - 1).add_(image.narrow(axis, 0, length - 1), alpha=0.25)
+        out.narrow(axis, 0, 1).add_(image.narrow(axis, 0, 1), alpha=0.25)
+        out.narrow(axis, length - 1, 1).add_(image.narrow(axis, length - 1, 1), alpha=0.25)
+        image = out
+    return image
