@@ -1,0 +1,1 @@
+"""Data that the library reads: colour tables."""

@@ -1,0 +1,1 @@
+"""Invertible decompositions: pyramids and wavelets."""
