@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from MedFusionLib.errors import UsageError
@@ -153,9 +152,7 @@ def _extend(image: Tensor, axis: int, before: int, after: int) -> Tensor:
     for position in range(before):
         out.narrow(axis, before - 1 - position, 1).copy_(image.narrow(axis, _mirror(-1 - position, length), 1))
     for position in range(after):
-        out.narrow(axis, before + length + position, 1).copy_(
-            image.narrow(axis, _mirror(length + position, length), 1)
-        )
+        out.narrow(axis, before + length + position, 1).copy_(image.narrow(axis, _mirror(length + position, length), 1))
     return out
 
 

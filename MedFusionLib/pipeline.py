@@ -1,0 +1,286 @@
+"""The one way from sources to a fusion result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedFusionLib.colour import DEFAULT_TABLE, compose
+from MedFusionLib.engine import EngineOptions, EngineOutput, run
+from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UsageError
+from MedFusionLib.intensity import Window, default_window, normalise
+from MedFusionLib.provenance import peak_memory_mb, provenance_record
+from MedFusionLib.result import FusionResult, Verdict
+from MedFusionLib.segmentation import Segmentation
+from MedFusionLib.units import FUSION_INDEX
+from MedFusionLib.volume import Case, Origin, Volume
+
+PROGRESS_TOTAL = 100
+_ALIGNED, _FUSED, _MAPPED = 15, 75, 90
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Progress in percent and cancel, between the steps of the pipeline."""
+
+    progress: Callable[[int, int], None]
+    cancelled: Callable[[], bool]
+
+    def reached(self, percent: int) -> None:
+        if self.cancelled():
+            raise Cancelled()
+        self.progress(percent, PROGRESS_TOTAL)
+
+
+def fuse(
+    case: Case,
+    method: str | None = None,
+    mode: str = "volume",
+    device: str = "auto",
+    precision: str = "exact",
+    register: str | None = None,
+    transform: str | Path | Sequence[str | Path | None] | None = None,
+    tumour: str | Path | Segmentation | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    *,
+    parameters: dict[str, Any] | None = None,
+    windows: Sequence[Window | None] | None = None,
+    seed: tuple[float, float, float] | None = None,
+    roi: str | Path | Segmentation | None = None,
+    force: bool = False,
+    table: str = DEFAULT_TABLE,
+    workers: int = 0,
+) -> FusionResult:
+    """Fuse the sources of a case on the grid of the first one.
+
+    Parameters
+    ----------
+    case : Case
+        Two or more sources.
+    method : str or None
+        Name from the catalogue; None takes the default for the modality pair.
+    mode : {"volume", "slice"}
+        True 3-D, or slice by slice on the acquisition plane of the reference.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    precision : {"exact", "fast"}
+        float32, or bfloat16 for convolutions where the hardware has it.
+    register : None or "none"
+        Other values are not supported yet.
+    transform : path, sequence of paths, or None
+        ITK transform files (reference LPS to moving LPS), one per moving source.
+    tumour : Segmentation, path of a label map, threshold name, or None
+        The tumour to draw and measure; ``suv2.5`` and ``suvmax41`` need a PET source in SUVbw.
+    progress : callable
+        ``progress(done, total)``, called in the calling thread.
+    cancelled : callable
+        Asked often in the calling thread; a true answer stops the work.
+    parameters : dict or None
+        Parameters of the method.
+    windows : sequence of Window or None
+        Per source; None takes the default by modality and unit.
+    seed, roi
+        Point (RAS in mm) or region for tumour thresholds.
+    force : bool
+        Fuse although the sources do not line up; recorded.
+    table : str
+        Lookup table that gives the hue of the functional source.
+    workers : int
+        CPU threads; 0 takes one per core.
+
+    Returns
+    -------
+    FusionResult
+
+    Raises
+    ------
+    NotAligned
+        When the verdict is "fail" and `force` is not set.
+    UsageError, NotSupported, ResourcesExhausted, Cancelled
+        As their messages say; nothing is written.
+    """
+    from MedFusionLib.align import check_alignment, to_reference
+    from MedFusionLib.methods.catalogue import create_method, default_for
+
+    if len(case.sources) < 2:
+        raise UsageError("One source cannot be fused", "at least two sources")
+    if register not in (None, "none"):
+        raise NotSupported(f"Registration {register!r} is not supported yet", "register none, or a transform file")
+    options = EngineOptions(mode=mode, device=device, precision=precision, workers=workers, with_parts=True)
+    method = method or default_for([source.modality for source in case.sources])
+    fusion = create_method(method, parameters)
+    steps = _Steps(progress or (lambda done, total: None), cancelled or (lambda: False))
+    clock = _Clock()
+
+    steps.reached(0)
+    transforms = _transforms(transform, len(case.sources))
+    lesions = _tumour(case, tumour, seed, roi)
+    verdict = check_alignment(case, transforms=transforms)
+    if verdict.status == "fail" and not force:
+        raise NotAligned(
+            "The sources do not line up: " + "; ".join(verdict.reasons), "sources that share one space",
+            "Register them first, give a transform, or force the fusion if you know better",
+        )  # fmt: skip
+    aligned = to_reference(case, transforms=transforms)
+    clock.lap("align")
+    steps.reached(_ALIGNED)
+
+    chosen = _windows(aligned, windows)
+    stack = np.stack([normalise(source, window) for source, window in zip(aligned.sources, chosen)])
+    clock.lap("normalise")
+    slice_axis = case.reference.geometry.slice_axis
+    output = run(
+        fusion, stack, case.reference.geometry.spacing_kji_mm, options, slice_axis=slice_axis,
+        progress=lambda done, total: steps.progress(_ALIGNED + (_FUSED - _ALIGNED) * done // total, PROGRESS_TOTAL),
+        cancelled=steps.cancelled,
+    )  # fmt: skip
+    clock.lap("fuse")
+    steps.reached(_FUSED)
+    result = _assemble(aligned, chosen, stack, output, slice_axis if mode == "slice" else None, verdict, table)
+    clock.lap("maps")
+    steps.reached(_MAPPED)
+    result = replace(result, tumour=lesions, metrics=_metrics(stack, result))
+    clock.lap("measure")
+    asked = {
+        "method": method, "parameters": parameters or {}, "mode": mode, "device": device, "precision": precision,
+        "forced": bool(force and verdict.status == "fail"), "colour_table": table if result.colour is not None else None,
+        "transforms": [bool(t) for t in transforms], "windows": [window.as_json() for window in chosen],
+        "tumour": tumour if isinstance(tumour, str) and lesions and lesions.source.notes else bool(lesions),
+    }  # fmt: skip
+    clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))
+    record = provenance_record(case.sources, asked, {**output.report, "clipped_fraction": clipped})
+    steps.reached(PROGRESS_TOTAL)
+    return replace(result, timings=clock.total(), provenance={**record, "peak_mb": peak_memory_mb()})
+
+
+def segment_tumour(
+    case: Case,
+    method: str = "suvmax41",
+    seed: tuple[float, float, float] | None = None,
+    roi: str | Path | Segmentation | None = None,
+) -> Segmentation:
+    """Segment a tumour by a PET threshold and measure it on every source's native grid.
+
+    Parameters
+    ----------
+    case : Case
+        At least one PET source in SUVbw.
+    method : str
+        ``suv<value>`` or ``suvmax<percent>``.
+    seed : tuple of float or None
+        A point in the lesion, RAS in mm.
+    roi : path of a label map, Segmentation, or None
+        The region to look in.
+
+    Raises
+    ------
+    UsageError, NotSupported
+        See `segment.threshold_segmentation`.
+    """
+    from MedFusionLib.align import resample_labels_to
+    from MedFusionLib.segment import measure_lesions, parse_threshold, threshold_segmentation
+    from MedFusionLib.units import SUV_BODY_WEIGHT
+
+    rule = parse_threshold(method)
+    pets = [source for source in case.sources if source.modality == "PT" and source.unit == SUV_BODY_WEIGHT]
+    if not pets:
+        units = ", ".join(f"{source.modality} in {source.unit}" for source in case.sources)
+        raise UsageError(f"No source for {method}: the case holds {units}", "a PET source in SUVbw")
+    region = None
+    if roi is not None:
+        marked = roi if isinstance(roi, Segmentation) else _read_segmentation(roi)
+        region = resample_labels_to(marked.labels, marked.geometry, pets[0].geometry) > 0
+    found = threshold_segmentation(pets[0], rule, region=region, seed=seed)
+    return measure_lesions(found, case.sources, resample_labels_to)
+
+
+def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict: Verdict, table: str) -> FusionResult:
+    """Colour and maps of trust around the fused array."""
+    from MedFusionLib.trust import contribution_map, foreground_of, invention_map
+
+    geometry = aligned.reference.geometry
+    array = np.clip(output.fused, 0, 1)
+    fused = Volume(array, geometry, "OT", FUSION_INDEX, "Fused " + aligned.pair_code, Origin(
+        frame_of_reference=aligned.reference.source.frame_of_reference))  # fmt: skip
+    result = FusionResult(
+        fused=fused,
+        sources=aligned.sources,
+        windows=windows,
+        colour=None,
+        contribution=contribution_map(output.parts, foreground_of(stack), slice_axis=slice_axis),
+        invention=invention_map(array, stack, slice_axis=slice_axis),
+        alignment=verdict,
+    )
+    hue = result.functional_index
+    return result if hue is None else replace(result, colour=compose(array, stack[hue], table))
+
+
+def _metrics(stack: np.ndarray, result: FusionResult) -> dict:
+    from MedFusionLib.metrics import evaluate
+    from MedFusionLib.trust import foreground_of, invention_summary
+
+    foreground = foreground_of(stack)
+    metrics = dict(evaluate(list(stack), result.fused.array))
+    metrics["invention"] = invention_summary(result.invention, foreground)
+    shares = [float(part[foreground].mean()) if foreground.any() else 0.0 for part in result.contribution]
+    metrics["contribution"] = shares
+    return metrics
+
+
+def _windows(case: Case, windows: Sequence[Window | None] | None) -> tuple[Window, ...]:
+    given = list(windows) if windows is not None else [None] * len(case.sources)
+    if len(given) != len(case.sources):
+        raise UsageError(f"{len(given)} windows for {len(case.sources)} sources", "one window per source")
+    return tuple(window or default_window(source) for window, source in zip(given, case.sources))
+
+
+def _transforms(transform, count: int) -> list:
+    """One transform (or None) per moving source."""
+    if transform is None:
+        return [None] * (count - 1)
+    given = [transform] if isinstance(transform, (str, Path)) else list(transform)
+    if len(given) != count - 1:
+        raise UsageError(f"{len(given)} transforms for {count - 1} moving sources", "one per moving source")
+    return given
+
+
+def _tumour(case: Case, tumour, seed, roi) -> Segmentation | None:
+    """The tumour with measures: given, read from a file, or found by a threshold."""
+    from MedFusionLib.align import resample_labels_to
+    from MedFusionLib.segment import measure_lesions
+
+    if tumour is None:
+        return None
+    if isinstance(tumour, str) and not Path(tumour).exists() and not Path(tumour).suffix.strip(".0123456789"):
+        return segment_tumour(case, tumour, seed, roi)
+    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour)
+    return measure_lesions(found, case.sources, resample_labels_to)
+
+
+def _read_segmentation(path: str | Path) -> Segmentation:
+    from MedFusionLib.io import read_labels
+    from MedFusionLib.segment import segmentation_from_labels
+
+    labels, geometry = read_labels(path)
+    return segmentation_from_labels(labels, geometry)
+
+
+class _Clock:
+    """Seconds per step."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self.last = now - self.last, now
+
+    def total(self) -> dict[str, float]:
+        return {**self.laps, "total": time.perf_counter() - self.started}
