@@ -149,7 +149,8 @@ def fuse(
     clock.lap("measure")
     asked = {
         "method": method, "parameters": parameters or {}, "mode": mode, "device": device, "precision": precision,
-        "forced": bool(force and verdict.status == "fail"), "colour_table": table if result.colour is not None else None,
+        "forced": bool(force and verdict.status == "fail"),
+        "colour_table": None if result.colour is None else table,
         "transforms": [bool(t) for t in transforms], "windows": [window.as_json() for window in chosen],
         "tumour": tumour if isinstance(tumour, str) and lesions and lesions.source.notes else bool(lesions),
     }  # fmt: skip

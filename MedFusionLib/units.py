@@ -34,6 +34,9 @@ COUNTS = Unit("{counts}", "counts")
 ARBITRARY = Unit("[arb'U]", "a.u.")
 FUSION_INDEX = Unit("1", "fusion index")
 
+AIR_HU = -1000.0
+"""CT value of air: what lies outside the field of view of a CT in HU."""
+
 KNOWN_UNITS = (HOUNSFIELD, SUV_BODY_WEIGHT, BECQUEREL_PER_ML, COUNTS, ARBITRARY, FUSION_INDEX)
 
 _ALIASES = {

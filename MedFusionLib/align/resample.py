@@ -21,7 +21,6 @@ from MedFusionLib.volume import Case, Geometry, Volume
 if TYPE_CHECKING:
     import SimpleITK
 
-AIR_HU = -1000.0
 _RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 TransformLike = "str | Path | SimpleITK.Transform | None"
@@ -35,7 +34,7 @@ def outside_value(volume: Volume) -> float:
     volume's range.
     """
     if volume.modality == "CT" and volume.unit == units.HOUNSFIELD:
-        return AIR_HU
+        return units.AIR_HU
     lowest, highest = float(volume.array.min()), float(volume.array.max())
     if volume.modality in ("PT", "NM", "MR") and lowest <= 0 <= highest:
         return 0.0
