@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from MedFusionLib.errors import MedFusionError, UnreadableFile
-from MedFusionLib.io.dicom_files import find_series
+from MedFusionLib.io.dicom_files import Series, find_series
 from MedFusionLib.io.read import has_reader, read_volume
 from MedFusionLib.volume import Volume
 
@@ -40,8 +40,7 @@ def inspect_path(path: str | Path, modality: str | None = None, unit: str | None
     if path.is_dir():
         series = find_series(path)
         if len(series) > 1:
-            return [_problem(f"{path} ({one.describe()})", one.modality, "one of several series in this folder; give "
-                             f"its own folder ({one.headers[0].path.parent.name}/) to read it") for one in series]  # fmt: skip
+            return [_one_of_several(path, one) for one in series]
         files = [] if series else sorted(p for p in path.iterdir() if p.is_file() and has_reader(p))
         if not series and not files:
             raise UnreadableFile(f"{path} holds no image", "DICOM, NIfTI, NRRD, MHA, PNG or TIFF files")
@@ -67,6 +66,12 @@ def _describe(path: Path, modality: str | None, unit: str | None) -> dict:
         "frame_of_reference": volume.source.frame_of_reference,
         "problems": [*_remarks(volume), *volume.source.notes],
     }
+
+
+def _one_of_several(path: Path, series: Series) -> dict:
+    folder = series.headers[0].path.parent.name
+    sentence = f"one of several series in this folder; give its own folder ({folder}/) to read it"
+    return _problem(f"{path} ({series.describe()})", series.modality, sentence)
 
 
 def _remarks(volume: Volume) -> list[str]:

@@ -192,6 +192,7 @@ def _date_time(value) -> datetime.datetime | None:
 
 def _unsupported(what: str) -> SuvUnavailable:
     return SuvUnavailable(
-        f"SUV of a series with {what} is not supported yet", "Units BQML decay corrected to START, or GML with SUVType BW",
+        f"SUV of a series with {what} is not supported yet",
+        "Units BQML decay corrected to START, or GML with SUVType BW",
         "Read the series with unit Bq/ml to go on without SUV",
-    )  # fmt: skip
+    )
