@@ -16,8 +16,8 @@ from MedFusionLib.errors import UsageError
 
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
 DEFAULT_TABLE = "inferno"
-FADE_IN = 0.25
-"""Below this share of the functional window the hue fades out, so that anatomy is never recoloured."""
+FADE_IN = (0.15, 0.55)
+"""Shares of the functional window between which the hue fades in: anatomy without uptake stays grey."""
 
 _TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _SLAB_VOXELS = 1 << 20
@@ -88,7 +88,8 @@ def compose(fused: np.ndarray, functional: np.ndarray, table: str = DEFAULT_TABL
     (K, J, I, 3) uint8
     """
     colours = lookup_table(table)
-    fade = np.clip(np.linspace(0, 1, 256) / FADE_IN, 0, 1)
+    ramp = np.clip((np.linspace(0, 1, 256) - FADE_IN[0]) / (FADE_IN[1] - FADE_IN[0]), 0, 1)
+    fade = ramp * ramp * (3 - 2 * ramp)
     chroma = ((colours - (colours @ LUMA_WEIGHTS)[:, None]) * fade[:, None]).astype(np.float32)
     out = np.empty((*fused.shape, 3), np.uint8)
     rows = max(1, _SLAB_VOXELS // max(1, int(np.prod(fused.shape[1:]))))

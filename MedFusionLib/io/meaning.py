@@ -73,7 +73,7 @@ def find_meaning(path: Path, modality: str | None, unit: str | Unit | None, lowe
         raise UsageError(f"{path.name} is {stated} by its sidecar, but {said} was given", "the same modality")
     found = stated or said
     if not found:
-        found = _guess_modality(path)
+        found = guess_modality(stem_of(path))
         if found != "OT":
             notes.append(f"modality {found} guessed from the file name")
     return Meaning(found, *_find_unit(path, found, parse_unit(unit), sidecar, lowest, notes))
@@ -109,8 +109,9 @@ def _find_unit(path, modality, given, sidecar, lowest, notes) -> tuple[Unit, tup
     return found, tuple(notes)
 
 
-def _guess_modality(path: Path) -> str:
-    for token in re.split(r"[^a-z0-9]+", stem_of(path).lower()):
+def guess_modality(name: str) -> str:
+    """The modality that a name speaks of; OT for none."""
+    for token in re.split(r"[^a-z0-9]+", name.lower()):
         if token in _NAME_TOKENS:
             return _NAME_TOKENS[token]
     return "OT"

@@ -1,0 +1,160 @@
+"""Between MRML volume nodes and the library's volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+from MedFusionLib import units
+from MedFusionLib.errors import NotSupported, UsageError
+from MedFusionLib.io.meaning import check_modality, guess_modality
+from MedFusionLib.units import Unit, parse_unit
+from MedFusionLib.volume import MODALITIES, Geometry, Origin, Volume
+
+MODALITY_ATTRIBUTE = "MedFusion.Modality"
+FRAME_ATTRIBUTE = "MedFusion.FrameOfReference"
+
+_QUANTITIES = {
+    units.SUV_BODY_WEIGHT.code: ("126400", "DCM", "Standardized Uptake Value"),
+    units.HOUNSFIELD.code: ("112031", "DCM", "Attenuation Coefficient"),
+}
+
+
+def volume_from_node(node, *, modality: str | None = None, unit: str | Unit | None = None) -> Volume:
+    """The library's view of a scalar volume node; float32 voxels are shared, not copied.
+
+    Linear parent transforms are applied to the geometry of the returned volume; the node itself is
+    never touched.
+
+    Parameters
+    ----------
+    node : vtkMRMLScalarVolumeNode
+        Not a label map, colour or sequence volume.
+    modality, unit
+        Override what the node says.
+
+    Raises
+    ------
+    UsageError
+        When the node is missing, empty, a label map, in colour, or holds values that are not finite.
+    NotSupported
+        Under a non-linear transform.
+    """
+    _check_kind(node)
+    array = slicer.util.arrayFromVolume(node)
+    if array.ndim != 3:
+        raise UsageError(f"{node.GetName()} has {array.shape[-1]} components per voxel", "one number per voxel")
+    array = np.asarray(array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise UsageError(f"{node.GetName()} holds values that are not finite", "a number in every voxel")
+    geometry = Geometry(array.shape, _world_matrix(node))
+    found, notes = _modality(node, modality)
+    frame = node.GetAttribute(FRAME_ATTRIBUTE) or ""
+    return Volume(
+        array, geometry, found, _unit(node, found, unit), node.GetName(), Origin(frame_of_reference=frame, notes=notes)
+    )
+
+
+def node_from_volume(volume: Volume, scene, *, name: str | None = None):
+    """A scalar volume node with the volume's voxels, geometry, modality and unit."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name or volume.name)
+    _fill(node, volume.array, volume.geometry)
+    node.SetAttribute(MODALITY_ATTRIBUTE, volume.modality)
+    if volume.source.frame_of_reference:
+        node.SetAttribute(FRAME_ATTRIBUTE, volume.source.frame_of_reference)
+    set_unit(node, volume.unit)
+    return node
+
+
+def colour_node_from_array(colours: np.ndarray, geometry: Geometry, scene, name: str):
+    """A colour volume node from (K, J, I, 3) uint8."""
+    node = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
+    node.SetVoxelVectorType(slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGB)
+    _fill(node, colours, geometry)
+    return node
+
+
+def set_unit(node, unit: Unit) -> None:
+    """Write a unit (and its quantity, where it has a standard one) onto a volume node."""
+    if not unit.is_known:
+        return
+    entry = slicer.vtkCodedEntry()
+    entry.SetValueSchemeMeaning(unit.code, "UCUM", unit.meaning)
+    node.SetVoxelValueUnits(entry)
+    if unit.code in _QUANTITIES:
+        quantity = slicer.vtkCodedEntry()
+        quantity.SetValueSchemeMeaning(*_QUANTITIES[unit.code])
+        node.SetVoxelValueQuantity(quantity)
+
+
+def _fill(node, array: np.ndarray, geometry: Geometry) -> None:
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array))
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(geometry.ijk_to_ras.ravel().tolist())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+
+
+def _check_kind(node) -> None:
+    if node is None:
+        raise UsageError("No volume was chosen", "a scalar volume")
+    if node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise UsageError(
+            f"{node.GetName()} is a label map", "an image", "Label maps are chosen as tumour, not as source"
+        )
+    if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLVectorVolumeNode"):
+        raise UsageError(
+            f"{node.GetName()} is in colour or holds several values per voxel", "one number per voxel",
+            "Choose the original series: colours carry no quantity",
+        )  # fmt: skip
+    if node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
+        raise UsageError(f"{node.GetName()} is empty", "a volume with voxels")
+
+
+def _world_matrix(node) -> np.ndarray:
+    """Voxel to world, through the parent transforms."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    own = slicer.util.arrayFromVTKMatrix(matrix)
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return own
+    if not parent.IsTransformToWorldLinear():
+        raise NotSupported(
+            f"{node.GetName()} is under a non-linear transform", "no transform or a linear one",
+            "Harden the transform in the Transforms module first",
+        )  # fmt: skip
+    world = vtk.vtkMatrix4x4()
+    parent.GetMatrixTransformToWorld(world)
+    return slicer.util.arrayFromVTKMatrix(world) @ own
+
+
+def _modality(node, given: str | None) -> tuple[str, tuple[str, ...]]:
+    """Argument, then what DICOM said, then our own attribute, then a guess from the name."""
+    for said in (check_modality(given), _dicom_modality(node), node.GetAttribute(MODALITY_ATTRIBUTE)):
+        if said in MODALITIES:
+            return said, ()
+    guess = guess_modality(node.GetName())
+    return guess, () if guess == "OT" else (f"modality {guess} guessed from the name",)
+
+
+def _dicom_modality(node) -> str | None:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(node.GetScene())
+    item = hierarchy.GetItemByDataNode(node) if hierarchy else 0
+    return hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else None
+
+
+def _unit(node, modality: str, given: str | Unit | None) -> Unit:
+    if given is not None:
+        return parse_unit(given)
+    entry = node.GetVoxelValueUnits()
+    code = entry.GetCodeValue() if entry else ""
+    for unit in units.KNOWN_UNITS:
+        if unit.code == code:
+            return unit
+    if modality == "MR":
+        return units.ARBITRARY
+    # Slicer reads CT in HU; only a DICOM series is known to be one
+    return units.HOUNSFIELD if modality == "CT" and _dicom_modality(node) == "CT" else units.UNKNOWN
