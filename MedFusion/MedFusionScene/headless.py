@@ -108,9 +108,8 @@ class HeadlessApplication:
 
     def _redirect_messages(self) -> None:
         """Send VTK's messages to the log instead of the terminal."""
-        window = vtk.vtkOutputWindow()
-        window.SetDisplayModeToNever()
-        # an observer gets the text only through this declaration
+        vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
+        window = vtk.vtkStringOutputWindow()
         window.AddObserver("ErrorEvent", _log_error)
         window.AddObserver("WarningEvent", _log_warning)
         vtk.vtkOutputWindow.SetInstance(window)
@@ -124,5 +123,6 @@ def _log_warning(caller, event, text: str = "") -> None:
     logger.debug("%s", text.strip())
 
 
+# an observer is handed the text only when it declares its type
 _log_error.CallDataType = vtk.VTK_STRING
 _log_warning.CallDataType = vtk.VTK_STRING

@@ -1,0 +1,73 @@
+"""How volumes look: windows, colour maps, layers and opacity."""
+
+from __future__ import annotations
+
+import slicer
+
+from MedFusionLib.colour import lookup_table, table_title
+from MedFusionLib.errors import UsageError
+from MedFusionLib.intensity import Window
+from MedFusionLib.volume import FUNCTIONAL_MODALITIES
+
+FUNCTIONAL_TABLE = "inferno"
+
+
+def show_window(node, window: Window) -> None:
+    """Display a volume node with a window, not with one that Slicer guesses."""
+    display = node.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(window.lower, window.upper)
+
+
+def show_colours(node, table: str) -> None:
+    """Display a scalar volume node through a colour table."""
+    node.GetDisplayNode().SetAndObserveColorNodeID(colour_node(node.GetScene(), table).GetID())
+
+
+def table_for(modality: str) -> str:
+    """The colour table that a modality is shown with."""
+    return FUNCTIONAL_TABLE if modality in FUNCTIONAL_MODALITIES else "grey"
+
+
+def colour_node(scene, table: str):
+    """The scene's colour node for one of the library's tables; made when Slicer has none of that name."""
+    title = table_title(table)
+    found = scene.GetFirstNodeByName(title)
+    if found is not None and found.IsA("vtkMRMLColorNode"):
+        return found
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", title)
+    node.SetTypeToUser()
+    node.SetNumberOfColors(256)
+    for number, (red, green, blue) in enumerate(lookup_table(table)):
+        node.SetColor(number, f"{number}", red, green, blue, 1.0)
+    node.SetHideFromEditors(False)
+    return node
+
+
+def composite_nodes(scene) -> list:
+    """The composite nodes of all slice views."""
+    kind = "vtkMRMLSliceCompositeNode"
+    return [scene.GetNthNodeByClass(n, kind) for n in range(scene.GetNumberOfNodesByClass(kind))]
+
+
+def set_layers(composite, background, foreground=None, opacity: float = 0.5) -> None:
+    """Put volumes into the layers of one view; the foreground is not cut at the background's border."""
+    composite.SetBackgroundVolumeID(background.GetID() if background else None)
+    composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
+    composite.SetLabelVolumeID(None)
+    composite.SetCompositing(slicer.vtkMRMLSliceCompositeNode.Alpha)
+    composite.SetClipToBackgroundVolume(False)
+    set_opacity(composite, opacity)
+
+
+def set_opacity(composite, opacity: float) -> None:
+    """Linear opacity of the foreground: 0 shows the anatomy only, 1 the function only.
+
+    Raises
+    ------
+    UsageError
+        For an opacity outside 0..1.
+    """
+    if not 0 <= opacity <= 1:
+        raise UsageError(f"Opacity {opacity}", "a number from 0 (anatomy only) to 1 (function only)")
+    composite.SetForegroundOpacity(opacity)

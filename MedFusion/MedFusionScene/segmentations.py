@@ -1,0 +1,104 @@
+"""Between segmentation nodes and the library's segmentations."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from MedFusionLib.errors import UsageError
+from MedFusionLib.io.segmentation_file import parse_terminology, terminology_tag
+from MedFusionLib.segmentation import Segment, Segmentation
+from MedFusionLib.volume import Geometry
+
+LABELMAP = "Binary labelmap"
+SURFACE = "Closed surface"
+
+
+def node_from_segmentation(segmentation: Segmentation, scene, *, name: str = "Tumour", reference=None):
+    """A segmentation node with names, colours and terminology, shown as outline, light fill and surface.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The segments.
+    scene : vtkMRMLScene
+        Where the node goes.
+    name : str
+        Name of the node.
+    reference : vtkMRMLScalarVolumeNode or None
+        The original image whose geometry editing shall use.
+    """
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    if reference is not None:
+        node.SetReferenceImageGeometryParameterFromVolumeNode(reference)
+    for segment in segmentation.segments:
+        node.GetSegmentation().AddSegment(_vtk_segment(segmentation, segment), f"Segment_{segment.label}")
+    node.CreateClosedSurfaceRepresentation()
+    _style(node.GetDisplayNode())
+    return node
+
+
+def segmentation_from_node(node) -> Segmentation:
+    """The library's view of a segmentation node, on its reference geometry or the union of its segments.
+
+    Raises
+    ------
+    UsageError
+        When the node is missing, empty, or has overlapping segments.
+    """
+    if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
+        raise UsageError("The segmentation has no segments", "at least one segment")
+    merged = slicer.vtkOrientedImageData()
+    if not node.GenerateMergedLabelmapForAllSegments(merged):
+        raise UsageError(f"{node.GetName()} cannot be turned into labels", "non-empty segments")
+    labels = vtk_to_numpy(merged.GetPointData().GetScalars()).reshape(merged.GetDimensions()[::-1])
+    matrix = vtk.vtkMatrix4x4()
+    merged.GetImageToWorldMatrix(matrix)
+    ijk_to_ras = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+    low = np.array(merged.GetExtent()[::2], dtype=np.float64)
+    ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ low
+    segments = tuple(_segment(node, number) for number in range(node.GetSegmentation().GetNumberOfSegments()))
+    return Segmentation(labels, Geometry(labels.shape, ijk_to_ras), segments)
+
+
+def _vtk_segment(segmentation: Segmentation, segment: Segment):
+    found = slicer.vtkSegment()
+    found.SetName(segment.name)
+    found.SetColor(*segment.colour)
+    found.SetTag(found.GetTerminologyEntryTagName(), terminology_tag(segment))
+    found.AddRepresentation(LABELMAP, _oriented_image(segmentation.mask(segment), segmentation.geometry))
+    return found
+
+
+def _oriented_image(mask: np.ndarray, geometry: Geometry):
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(*geometry.shape[::-1])
+    scalars = numpy_to_vtk(np.ascontiguousarray(mask, dtype=np.uint8).ravel(), deep=True)
+    scalars.SetName("Labels")
+    image.GetPointData().SetScalars(scalars)
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(geometry.ijk_to_ras.ravel().tolist())
+    image.SetImageToWorldMatrix(matrix)
+    return image
+
+
+def _segment(node, number: int) -> Segment:
+    found = node.GetSegmentation().GetNthSegment(number)
+    entry = vtk.mutable("")
+    codes = parse_terminology(str(entry)) if found.GetTag(found.GetTerminologyEntryTagName(), entry) else None
+    label, colour = number + 1, tuple(found.GetColor())
+    if codes is None:
+        return Segment(label, found.GetName(), colour)
+    return Segment(label, found.GetName(), colour, codes[1], codes[0])
+
+
+def _style(display) -> None:
+    display.SetVisibility2DOutline(True)
+    display.SetOpacity2DOutline(1.0)
+    display.SetVisibility2DFill(True)
+    display.SetOpacity2DFill(0.12)
+    display.SetSliceIntersectionThickness(2)
+    display.SetOpacity3D(0.9)

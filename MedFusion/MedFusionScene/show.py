@@ -1,0 +1,163 @@
+"""Put a fusion result into a scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import slicer
+
+from MedFusionLib.colour import DEFAULT_TABLE
+from MedFusionLib.intensity import Window
+from MedFusionLib.io.results import describe_result
+from MedFusionLib.result import FusionResult
+from MedFusionLib.volume import Volume
+from MedFusionScene.display import composite_nodes, set_layers, show_colours, show_window, table_for
+from MedFusionScene.nodes import colour_node_from_array, node_from_volume
+from MedFusionScene.segmentations import node_from_segmentation
+
+SOURCE_REFERENCE = "medfusionSource"
+SCALAR_REFERENCE = "medfusionScalar"
+RECORD_REFERENCE = "medfusionRecord"
+
+
+@dataclass(frozen=True, eq=False)
+class ResultNodes:
+    """The nodes of one result.
+
+    Parameters
+    ----------
+    fused : vtkMRMLScalarVolumeNode
+        The fusion index.
+    colour : vtkMRMLVectorVolumeNode or None
+        The colour volume, where a source is functional.
+    sources : tuple of vtkMRMLScalarVolumeNode
+        The sources, reference first.
+    functional : int or None
+        Which source is the functional one.
+    segmentation : vtkMRMLSegmentationNode or None
+        The tumour.
+    contribution : tuple of vtkMRMLScalarVolumeNode
+        Shares per source.
+    invention : vtkMRMLScalarVolumeNode or None
+        Where the fused volume leaves its sources.
+    record : vtkMRMLTextNode
+        What made the result, as JSON.
+    """
+
+    fused: object
+    colour: object | None
+    sources: tuple
+    functional: int | None
+    segmentation: object | None
+    contribution: tuple
+    invention: object | None
+    record: object
+
+    @property
+    def main(self) -> object:
+        """The node to look at: colour where there is one, else the fusion index."""
+        return self.colour or self.fused
+
+
+def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = None) -> ResultNodes:
+    """Make nodes for a result and show it in all slice views.
+
+    Parameters
+    ----------
+    result : FusionResult
+        The result.
+    scene : vtkMRMLScene
+        Where the nodes go.
+    source_nodes : sequence of vtkMRMLScalarVolumeNode or None
+        The person's own nodes; without them the resampled sources are added.
+
+    Returns
+    -------
+    ResultNodes
+    """
+    sources = tuple(source_nodes) if source_nodes else tuple(node_from_volume(v, scene) for v in result.sources)
+    for node, volume, window in zip(sources, result.sources, result.windows):
+        show_window(node, window)
+        show_colours(node, table_for(volume.modality))
+    fused = _unit_volume(result.fused, scene, "Fused", "grey")
+    nodes = ResultNodes(
+        fused=fused,
+        colour=_colour(result, scene),
+        sources=sources,
+        functional=result.functional_index,
+        segmentation=_tumour(result, scene, sources[0]),
+        contribution=_contribution(result, scene),
+        invention=_map(result, result.invention, scene, "Invention", DEFAULT_TABLE, Window(0.0, 0.2)),
+        record=_record(result, scene),
+    )
+    _link(nodes)
+    _arrange(nodes, scene)
+    for composite in composite_nodes(scene):
+        set_layers(composite, nodes.main)
+    return nodes
+
+
+def _colour(result: FusionResult, scene):
+    if result.colour is None:
+        return None
+    return colour_node_from_array(result.colour, result.fused.geometry, scene, "Fused, colour")
+
+
+def _tumour(result: FusionResult, scene, reference):
+    if result.tumour is None:
+        return None
+    return node_from_segmentation(result.tumour, scene, reference=reference)
+
+
+def _contribution(result: FusionResult, scene) -> tuple:
+    if result.contribution is None:
+        return ()
+    names = [f"Contribution of source {n} ({source.modality})" for n, source in enumerate(result.sources)]
+    return tuple(
+        _map(result, share, scene, name, "grey", Window(0.0, 1.0)) for share, name in zip(result.contribution, names)
+    )
+
+
+def _map(result: FusionResult, array, scene, name: str, table: str, window: Window):
+    if array is None:
+        return None
+    return _unit_volume(result.fused.with_array(array), scene, name, table, window)
+
+
+def _unit_volume(volume: Volume, scene, name: str, table: str, window: Window | None = None):
+    node = node_from_volume(volume, scene, name=name)
+    show_window(node, window or Window(0.0, 1.0))
+    show_colours(node, table)
+    return node
+
+
+def _record(result: FusionResult, scene):
+    record = scene.AddNewNodeByClass("vtkMRMLTextNode", "Fusion record")
+    record.SetText(json.dumps(describe_result(result), indent=1))
+    return record
+
+
+def _link(nodes: ResultNodes) -> None:
+    """Let the fused nodes remember their sources and their record."""
+    for node in filter(None, (nodes.fused, nodes.colour)):
+        for source in nodes.sources:
+            node.AddNodeReferenceID(SOURCE_REFERENCE, source.GetID())
+        node.SetNodeReferenceID(RECORD_REFERENCE, nodes.record.GetID())
+        node.SetNodeReferenceID(SCALAR_REFERENCE, nodes.fused.GetID())
+
+
+def _arrange(nodes: ResultNodes, scene) -> None:
+    """Put results beside the reference in the subject hierarchy; DICOM attributes stay with the originals."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    beside = hierarchy.GetItemParent(_item(hierarchy, nodes.sources[0]))
+    folder = hierarchy.CreateFolderItem(beside, f"MedFusion: {nodes.sources[0].GetName()}")
+    made = [nodes.colour, nodes.fused, nodes.segmentation, *nodes.contribution, nodes.invention, nodes.record]
+    for node in filter(None, made):
+        hierarchy.SetItemParent(_item(hierarchy, node), folder)
+
+
+def _item(hierarchy, node) -> int:
+    """The node's item; the application makes it by itself, without it that is left to us."""
+    return hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
