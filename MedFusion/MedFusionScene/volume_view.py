@@ -1,0 +1,89 @@
+"""One offscreen 3-D view: the tumour's surface within the volume, drawn by Slicer's displayable managers."""
+
+from __future__ import annotations
+
+import slicer
+import vtk
+
+from MedFusionScene.slice_view import Place
+
+_MANAGERS = (
+    "vtkMRMLCameraDisplayableManager",
+    "vtkMRMLViewDisplayableManager",
+    "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLVolumeRenderingDisplayableManager",
+    "vtkMRMLOrientationMarkerDisplayableManager",
+)
+_CPU_RAY_CAST = "vtkMRMLCPURayCastVolumeRenderingDisplayNode"
+
+
+class VolumeView:
+    """A 3-D view.
+
+    Parameters
+    ----------
+    application_logic : vtkSlicerApplicationLogic
+        Of Slicer or of the headless application.
+    scene : vtkMRMLScene
+        The scene to look at.
+    window : vtkRenderWindow
+        Offscreen window to draw in.
+    place : Place
+        Part of the window.
+    """
+
+    def __init__(self, application_logic, scene, window, place: Place) -> None:
+        self.scene = scene
+        self.renderer = vtk.vtkRenderer()
+        self.renderer.SetViewport(place.left, place.bottom, place.right, place.top)
+        window.AddRenderer(self.renderer)
+        self.logic = slicer.vtkMRMLViewLogic()
+        self.logic.SetMRMLApplicationLogic(application_logic)
+        self.logic.SetMRMLScene(scene)
+        self.node = self.logic.AddViewNode("MedFusion3D")
+        self.node.SetBoxVisible(False)
+        self.node.SetAxisLabelsVisible(False)
+        self.node.SetBackgroundColor(0, 0, 0)
+        self.node.SetBackgroundColor2(0, 0, 0)
+        self.node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeAxes)
+        self._add_managers()
+
+    def show_volume(self, node, rendering_logic) -> None:
+        """Render a scalar volume of fusion index as a see-through body."""
+        rendering_logic.SetDefaultRenderingMethod(_CPU_RAY_CAST)
+        display = rendering_logic.CreateDefaultVolumeRenderingNodes(node)
+        display.SetAndObserveROINodeID(None)
+        volume_property = display.GetVolumePropertyNode().GetVolumeProperty()
+        opacity, colour = vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()
+        for value, strength in ((0.0, 0.0), (0.12, 0.0), (0.3, 0.015), (0.8, 0.04), (1.0, 0.08)):
+            opacity.AddPoint(value, strength)
+        for value, grey in ((0.0, 0.0), (0.3, 0.5), (1.0, 1.0)):
+            colour.AddRGBPoint(value, grey, grey, grey)
+        volume_property.SetScalarOpacity(opacity)
+        volume_property.SetColor(colour)
+        volume_property.SetShade(True)
+        display.SetVisibility(True)
+
+    def look_from(self, direction_ras: tuple[float, float, float], centre_ras, distance_mm: float) -> None:
+        """Put the camera so far away in a direction, superior up."""
+        camera = self.renderer.GetActiveCamera()
+        camera.SetFocalPoint(*centre_ras)
+        camera.SetPosition(*(c + d * distance_mm for c, d in zip(centre_ras, direction_ras)))
+        camera.SetViewUp(0, 0, 1)
+        camera.SetViewAngle(30)
+        self.renderer.ResetCameraClippingRange()
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        self.managers.SetMRMLDisplayableNode(None)
+        self.managers.SetRenderer(None)
+        self.logic.SetMRMLScene(None)
+
+    def _add_managers(self) -> None:
+        factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
+        for name in _MANAGERS:
+            if not factory.IsDisplayableManagerRegistered(name):
+                factory.RegisterDisplayableManager(name)
+        self.managers = slicer.vtkMRMLDisplayableManagerGroup()
+        self.managers.Initialize(factory, self.renderer)
+        self.managers.SetMRMLDisplayableNode(self.node)
