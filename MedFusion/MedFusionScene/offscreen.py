@@ -1,7 +1,8 @@
-"""An offscreen window and the PNG that comes out of it."""
+"""An offscreen window, and pictures that come out of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import vtk
@@ -27,19 +28,49 @@ class OffscreenWindow:
         self._interactor = vtk.vtkGenericRenderWindowInteractor()
         self._interactor.SetRenderWindow(self.window)
 
-    def save(self, path: Path) -> Path:
-        """Draw, and write a PNG."""
+    def add_renderer(self):
+        """A renderer on black that fills the window."""
+        renderer = vtk.vtkRenderer()
+        renderer.SetBackground(0, 0, 0)
+        self.window.AddRenderer(renderer)
+        return renderer
+
+    def picture(self):
+        """Draw, and return the pixels as vtkImageData."""
         self.window.Render()
         grab = vtk.vtkWindowToImageFilter()
         grab.SetInput(self.window)
         grab.ReadFrontBufferOff()
-        writer = vtk.vtkPNGWriter()
-        writer.SetInputConnection(grab.GetOutputPort())
-        with atomic(path) as temporary:
-            writer.SetFileName(str(temporary))
-            writer.Write()
-        return path
+        grab.Update()
+        pixels = vtk.vtkImageData()
+        pixels.DeepCopy(grab.GetOutput())
+        return pixels
 
     def close(self) -> None:
         """Free the graphics memory."""
         self.window.Finalize()
+
+
+def tile(pictures: Sequence[Sequence]):
+    """One picture of rows of pictures (vtkImageData), the first row on top."""
+    rows = [_append(row, axis=0) for row in pictures]
+    return _append(rows[::-1], axis=1)
+
+
+def save_png(picture, path: Path) -> Path:
+    """Write pixels (vtkImageData) as PNG."""
+    writer = vtk.vtkPNGWriter()
+    writer.SetInputData(picture)
+    with atomic(path) as temporary:
+        writer.SetFileName(str(temporary))
+        writer.Write()
+    return path
+
+
+def _append(pictures: Sequence, axis: int):
+    joined = vtk.vtkImageAppend()
+    joined.SetAppendAxis(axis)
+    for picture in pictures:
+        joined.AddInputData(picture)
+    joined.Update()
+    return joined.GetOutput()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,35 @@ import slicer
 from MedFusionLib.units import UNKNOWN
 from MedFusionScene.display import set_layers
 from MedFusionScene.nodes import volume_from_node
-from MedFusionScene.offscreen import OffscreenWindow
+from MedFusionScene.offscreen import save_png, tile
 from MedFusionScene.segmentations import segmentation_from_node
 from MedFusionScene.show import ResultNodes
-from MedFusionScene.slice_view import Place, SliceView
+from MedFusionScene.slice_view import SliceView
 from MedFusionScene.volume_view import VolumeView
 
 ORIENTATIONS = ("Axial", "Sagittal", "Coronal")
 TILE_PIXELS = 400
 _MARGIN = 1.06
 _VIEW_FROM = (0.45, 0.85, 0.28)
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """What is shown in three planes below each other."""
+
+    caption: str
+    background: object
+    foreground: object = None
+    legend: object = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Framing:
+    """Where the views look: centre, a point to cut through (RAS in mm), and the height to show."""
+
+    centre: np.ndarray
+    through: np.ndarray
+    height_mm: float
 
 
 def draw_pictures(nodes: ResultNodes, scene, application_logic, rendering_logic, folder: str | Path) -> list[Path]:
@@ -44,68 +63,60 @@ def draw_pictures(nodes: ResultNodes, scene, application_logic, rendering_logic,
         opacity) and, with a tumour, ``tumour_3d.png``.
     """
     folder = Path(folder)
-    columns = _columns(nodes)
-    drawn = [_grid(columns, nodes, scene, application_logic, folder / "views.png")]
-    if nodes.functional is not None and len(nodes.sources) > 1:
-        overlay = [("0.5 opacity: " + _caption(nodes.sources[nodes.functional]), _overlay(nodes))]
-        drawn.append(_grid(overlay, nodes, scene, application_logic, folder / "overlay.png", across=True))
+    framing = _framing(nodes)
+    columns = [_views(c, n, framing, scene, application_logic) for n, c in enumerate(_columns(nodes))]
+    drawn = [save_png(tile(list(zip(*columns))), folder / "views.png")]
+    if nodes.functional is not None:
+        overlay = _views(_overlay(nodes), len(columns), framing, scene, application_logic)
+        drawn.append(save_png(tile([overlay]), folder / "overlay.png"))
     if nodes.segmentation is not None:
-        drawn.append(_body(nodes, scene, application_logic, rendering_logic, folder / "tumour_3d.png"))
+        body = _body(nodes, framing, scene, application_logic, rendering_logic)
+        drawn.append(save_png(body, folder / "tumour_3d.png"))
     return drawn
 
 
-def _columns(nodes: ResultNodes) -> list[tuple[str, Callable]]:
-    """Captions, and what puts the volumes into a view's layers."""
-    columns = [(_caption(node), lambda composite, node=node: set_layers(composite, node)) for node in nodes.sources]
+def _columns(nodes: ResultNodes) -> list[_Column]:
+    """The sources, each alone, and the fused volume."""
+    sources = [_Column(_caption(node), node, legend=node) for node in nodes.sources]
     words = "fused: hue = functional, brightness = fused" if nodes.colour else "fused (index 0..1)"
-    return [*columns, (words, lambda composite: set_layers(composite, nodes.main))]
+    return [*sources, _Column(words, nodes.main, legend=None)]
 
 
-def _overlay(nodes: ResultNodes) -> Callable:
+def _overlay(nodes: ResultNodes) -> _Column:
+    """Anatomy and function in two layers."""
     functional = nodes.sources[nodes.functional]
     anatomical = next(node for n, node in enumerate(nodes.sources) if n != nodes.functional)
-    return lambda composite: set_layers(composite, anatomical, functional, 0.5)
+    return _Column("two layers, opacity 0.5", anatomical, foreground=functional, legend=functional)
 
 
-def _grid(columns: Sequence, nodes, scene, application_logic, path: Path, *, across: bool = False) -> Path:
-    """One view per column and plane; `across` puts the planes side by side instead of below each other."""
-    wide, high = (len(ORIENTATIONS), len(columns)) if across else (len(columns), len(ORIENTATIONS))
-    window = OffscreenWindow(wide * TILE_PIXELS, high * TILE_PIXELS)
-    centre, through, height = _framing(nodes)
-    views = []
-    for number, (caption, fill) in enumerate(columns):
-        for plane, orientation in enumerate(ORIENTATIONS):
-            x, y = (plane, number) if across else (number, plane)
-            place = Place(x / wide, 1 - (y + 1) / high, (x + 1) / wide, 1 - y / high)
-            view = SliceView(application_logic, scene, window.window, place, f"{path.stem}-{x}-{y}", orientation)
-            fill(view.composite)
-            view.look_at(centre, through, height)
-            view.annotate(caption if plane == 0 else "", footer="research use only" if plane == 2 else "")
-            views.append(view)
-    window.save(path)
-    for view in views:
+def _views(column: _Column, number: int, framing: _Framing, scene, application_logic) -> list:
+    """Pictures of one column in three planes."""
+    drawn = []
+    for plane, orientation in enumerate(ORIENTATIONS):
+        name = f"MedFusion-{number}-{orientation}"
+        view = SliceView(application_logic, scene, (TILE_PIXELS, TILE_PIXELS), name, orientation)
+        set_layers(view.composite, column.background, column.foreground, 0.5)
+        view.look_at(framing.centre, framing.through, framing.height_mm)
+        view.annotate(column.caption if plane == 0 else "", footer="research use only" if plane == 2 else "")
+        if column.legend is not None and plane == 0:
+            view.add_legend(column.legend, _unit_of(column.legend))
+        drawn.append(view.picture())
         view.close()
-        scene.RemoveNode(view.composite)
-        scene.RemoveNode(view.node)
-    window.close()
-    return path
+    return drawn
 
 
-def _body(nodes: ResultNodes, scene, application_logic, rendering_logic, path: Path) -> Path:
-    window = OffscreenWindow(2 * TILE_PIXELS, 2 * TILE_PIXELS)
-    view = VolumeView(application_logic, scene, window.window, Place(0, 0, 1, 1))
+def _body(nodes: ResultNodes, framing: _Framing, scene, application_logic, rendering_logic):
+    """The tumour's surface in the see-through fused volume."""
+    view = VolumeView(application_logic, scene, (2 * TILE_PIXELS, 2 * TILE_PIXELS))
     view.show_volume(nodes.fused, rendering_logic)
-    centre, _, height = _framing(nodes)
-    window.window.Render()
-    view.look_from(_VIEW_FROM, centre, 2.1 * height)
-    window.save(path)
+    view.picture()  # the managers set up the camera while they draw for the first time
+    view.look_from(_VIEW_FROM, framing.centre, 2.1 * framing.height_mm)
+    drawn = view.picture()
     view.close()
-    scene.RemoveNode(view.node)
-    window.close()
-    return path
+    return drawn
 
 
-def _framing(nodes: ResultNodes) -> tuple[np.ndarray, np.ndarray, float]:
+def _framing(nodes: ResultNodes) -> _Framing:
     """Centre of the fused volume's foreground, the point to cut through, and the height to show in mm."""
     volume = volume_from_node(nodes.fused, modality="OT", unit=UNKNOWN)
     bright = np.argwhere(volume.array > 0.1)[:, ::-1]
@@ -115,16 +126,19 @@ def _framing(nodes: ResultNodes) -> tuple[np.ndarray, np.ndarray, float]:
     if nodes.segmentation is not None:
         lesion = segmentation_from_node(nodes.segmentation)
         through = lesion.geometry.to_ras(np.argwhere(lesion.labels > 0)[:, ::-1]).mean(axis=0)
-    return centre, through, float((high - low).max()) * _MARGIN + 10
+    return _Framing(centre, through, float((high - low).max()) * _MARGIN + 10)
 
 
 def _caption(node) -> str:
-    """Name, unit and window of a volume."""
+    """Name, window and unit of a volume."""
     display = node.GetDisplayNode()
     low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+    return f"{node.GetName()} ({low:.3g} to {high:.3g} {_unit_of(node)})"
+
+
+def _unit_of(node) -> str:
     entry = node.GetVoxelValueUnits()
-    unit = entry.GetCodeMeaning() if entry and entry.GetCodeMeaning() else "unit unknown"
-    return f"{node.GetName()} [{low:.3g}..{high:.3g} {unit}]"
+    return entry.GetCodeMeaning() if entry and entry.GetCodeMeaning() else "unit unknown"
 
 
 def default_logics() -> tuple:

@@ -17,7 +17,7 @@ SURFACE = "Closed surface"
 
 
 def node_from_segmentation(segmentation: Segmentation, scene, *, name: str = "Tumour", reference=None):
-    """A segmentation node with names, colours and terminology, shown as outline, light fill and surface.
+    """A segmentation node with names, colours and terminology, shown as outline and surface.
 
     Parameters
     ----------
@@ -98,7 +98,6 @@ def _segment(node, number: int) -> Segment:
 def _style(display) -> None:
     display.SetVisibility2DOutline(True)
     display.SetOpacity2DOutline(1.0)
-    display.SetVisibility2DFill(True)
-    display.SetOpacity2DFill(0.12)
+    display.SetVisibility2DFill(False)  # a fill would tint the values underneath
     display.SetSliceIntersectionThickness(2)
     display.SetOpacity3D(0.9)

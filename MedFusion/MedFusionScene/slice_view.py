@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import slicer
 import slicer.util
 import vtk
+
+from MedFusionScene.offscreen import OffscreenWindow
 
 LETTER_SIZE = 15
 CAPTION_SIZE = 12
@@ -20,24 +21,8 @@ _MANAGERS = (
 _LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a view lies in its window.
-
-    Parameters
-    ----------
-    left, bottom, right, top : float
-        In shares of the window, 0..1.
-    """
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
 class SliceView:
-    """A slice view with edge letters and a caption.
+    """A slice view with edge letters, a caption and a colour legend.
 
     Parameters
     ----------
@@ -45,29 +30,29 @@ class SliceView:
         Of Slicer or of the headless application.
     scene : vtkMRMLScene
         The scene to look at.
-    window : vtkRenderWindow
-        Offscreen window to draw in.
-    place : Place
-        Part of the window.
+    size : tuple of int
+        Width and height in pixels.
     name : str
         Name of the slice node, one of its own for every view.
     orientation : {"Axial", "Sagittal", "Coronal"}
         Radiological convention: the patient's right is at the left of the picture.
     """
 
-    def __init__(self, application_logic, scene, window, place: Place, name: str, orientation: str) -> None:
-        self.size = self._pixels(window, place)
-        self.renderer = vtk.vtkRenderer()
-        self.renderer.SetViewport(place.left, place.bottom, place.right, place.top)
-        self.renderer.SetBackground(0, 0, 0)
-        window.AddRenderer(self.renderer)
+    def __init__(self, application_logic, scene, size: tuple[int, int], name: str, orientation: str) -> None:
+        self.scene, self.size = scene, size
+        self.window = OffscreenWindow(*size)
+        self.renderer = self.window.add_renderer()
         self.logic = slicer.vtkMRMLSliceLogic()
         self.logic.SetMRMLApplicationLogic(application_logic)
         self.logic.SetMRMLScene(scene)
         self.node = self.logic.AddSliceNode(name)
+        # displayable managers ask the application which volumes a view shows
+        self._slice_logics = application_logic.GetSliceLogics()
+        self._slice_logics.AddItem(self.logic)
         self.node.SetOrientation(orientation)
         self.composite = self.logic.GetSliceCompositeNode()
-        self.logic.ResizeSliceNode(*self.size)
+        self.logic.ResizeSliceNode(*size)
+        self._legend = None
         self._show_image()
         self._add_managers()
 
@@ -91,12 +76,35 @@ class SliceView:
         self._text(caption, 8, height - 18, "left", CAPTION_SIZE)
         self._text(footer, 8, 8, "left", CAPTION_SIZE)
 
+    def add_legend(self, volume_node, title: str) -> None:
+        """Show the colour legend of a volume that is displayed in real units."""
+        # the displayable manager notices only legends that are added while it lives
+        self._legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(volume_node)
+        self._legend.SetTitleText(title)
+        self._legend.SetNumberOfLabels(5)
+        self._legend.SetSize(0.13, 0.42)
+        self._legend.SetPosition(0.98, 0.12)
+        self._legend.GetTitleTextProperty().SetFontSize(CAPTION_SIZE)
+        self._legend.GetLabelTextProperty().SetFontSize(CAPTION_SIZE)
+        self._legend.SetAndObserveColorNodeID(volume_node.GetDisplayNode().GetColorNodeID())
+        self._legend.Modified()
+
+    def picture(self):
+        """Draw, and return the pixels as vtkImageData."""
+        return self.window.picture()
+
     def close(self) -> None:
-        """Let go of the scene."""
+        """Let go of the scene and leave nothing in it."""
+        if self._legend is not None:
+            self.scene.RemoveNode(self._legend)
         self.managers.SetMRMLDisplayableNode(None)
         self.managers.SetRenderer(None)
+        self._slice_logics.RemoveItem(self.logic)
         self.logic.RemoveAllObservers()
         self.logic.SetMRMLScene(None)
+        self.scene.RemoveNode(self.composite)
+        self.scene.RemoveNode(self.node)
+        self.window.close()
 
     def _letters(self) -> tuple[str, str]:
         """Patient directions at the right and at the top of the picture."""
@@ -139,8 +147,3 @@ class SliceView:
          "right": look.SetJustificationToRight}[side]()  # fmt: skip
         actor.SetPosition(x, y)
         self.renderer.AddActor2D(actor)
-
-    @staticmethod
-    def _pixels(window, place: Place) -> tuple[int, int]:
-        width, height = window.GetSize()
-        return round(width * (place.right - place.left)), round(height * (place.top - place.bottom))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import slicer
 import vtk
 
-from MedFusionScene.slice_view import Place
+from MedFusionScene.offscreen import OffscreenWindow
 
 _MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
@@ -26,17 +26,14 @@ class VolumeView:
         Of Slicer or of the headless application.
     scene : vtkMRMLScene
         The scene to look at.
-    window : vtkRenderWindow
-        Offscreen window to draw in.
-    place : Place
-        Part of the window.
+    size : tuple of int
+        Width and height in pixels.
     """
 
-    def __init__(self, application_logic, scene, window, place: Place) -> None:
+    def __init__(self, application_logic, scene, size: tuple[int, int]) -> None:
         self.scene = scene
-        self.renderer = vtk.vtkRenderer()
-        self.renderer.SetViewport(place.left, place.bottom, place.right, place.top)
-        window.AddRenderer(self.renderer)
+        self.window = OffscreenWindow(*size)
+        self.renderer = self.window.add_renderer()
         self.logic = slicer.vtkMRMLViewLogic()
         self.logic.SetMRMLApplicationLogic(application_logic)
         self.logic.SetMRMLScene(scene)
@@ -46,6 +43,7 @@ class VolumeView:
         self.node.SetBackgroundColor(0, 0, 0)
         self.node.SetBackgroundColor2(0, 0, 0)
         self.node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeAxes)
+        self._rendering_nodes: list = []
         self._add_managers()
 
     def show_volume(self, node, rendering_logic) -> None:
@@ -55,7 +53,7 @@ class VolumeView:
         display.SetAndObserveROINodeID(None)
         volume_property = display.GetVolumePropertyNode().GetVolumeProperty()
         opacity, colour = vtk.vtkPiecewiseFunction(), vtk.vtkColorTransferFunction()
-        for value, strength in ((0.0, 0.0), (0.12, 0.0), (0.3, 0.015), (0.8, 0.04), (1.0, 0.08)):
+        for value, strength in ((0.0, 0.0), (0.15, 0.0), (0.3, 0.004), (0.7, 0.006), (1.0, 0.012)):
             opacity.AddPoint(value, strength)
         for value, grey in ((0.0, 0.0), (0.3, 0.5), (1.0, 1.0)):
             colour.AddRGBPoint(value, grey, grey, grey)
@@ -63,6 +61,7 @@ class VolumeView:
         volume_property.SetColor(colour)
         volume_property.SetShade(True)
         display.SetVisibility(True)
+        self._rendering_nodes = [display, display.GetVolumePropertyNode()]
 
     def look_from(self, direction_ras: tuple[float, float, float], centre_ras, distance_mm: float) -> None:
         """Put the camera so far away in a direction, superior up."""
@@ -73,11 +72,18 @@ class VolumeView:
         camera.SetViewAngle(30)
         self.renderer.ResetCameraClippingRange()
 
+    def picture(self):
+        """Draw, and return the pixels as vtkImageData."""
+        return self.window.picture()
+
     def close(self) -> None:
-        """Let go of the scene."""
+        """Let go of the scene and leave nothing in it."""
         self.managers.SetMRMLDisplayableNode(None)
         self.managers.SetRenderer(None)
         self.logic.SetMRMLScene(None)
+        for node in (*self._rendering_nodes, self.node):
+            self.scene.RemoveNode(node)
+        self.window.close()
 
     def _add_managers(self) -> None:
         factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
