@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 
-from MedFusionLib.units import UNKNOWN
+from MedFusionLib.units import ARBITRARY, UNKNOWN
 from MedFusionScene.display import set_layers
 from MedFusionScene.nodes import volume_from_node
 from MedFusionScene.offscreen import save_png, tile
@@ -77,7 +77,7 @@ def draw_pictures(nodes: ResultNodes, scene, application_logic, rendering_logic,
 
 def _columns(nodes: ResultNodes) -> list[_Column]:
     """The sources, each alone, and the fused volume."""
-    sources = [_Column(_caption(node), node, legend=node) for node in nodes.sources]
+    sources = [_Column(_caption(node), node, legend=_with_real_unit(node)) for node in nodes.sources]
     words = "fused: hue = functional, brightness = fused" if nodes.colour else "fused (index 0..1)"
     return [*sources, _Column(words, nodes.main, legend=None)]
 
@@ -86,7 +86,7 @@ def _overlay(nodes: ResultNodes) -> _Column:
     """Anatomy and function in two layers."""
     functional = nodes.sources[nodes.functional]
     anatomical = next(node for n, node in enumerate(nodes.sources) if n != nodes.functional)
-    return _Column("two layers, opacity 0.5", anatomical, foreground=functional, legend=functional)
+    return _Column("two layers, opacity 0.5", anatomical, foreground=functional, legend=_with_real_unit(functional))
 
 
 def _views(column: _Column, number: int, framing: _Framing, scene, application_logic) -> list:
@@ -138,7 +138,12 @@ def _caption(node) -> str:
 
 def _unit_of(node) -> str:
     entry = node.GetVoxelValueUnits()
-    return entry.GetCodeMeaning() if entry and entry.GetCodeMeaning() else "unit unknown"
+    return entry.GetCodeMeaning() if entry and entry.GetCodeMeaning() else UNKNOWN.meaning
+
+
+def _with_real_unit(node):
+    """The node when its values mean something (SUV, HU), else None."""
+    return node if _unit_of(node) not in (UNKNOWN.meaning, ARBITRARY.meaning) else None
 
 
 def default_logics() -> tuple:

@@ -80,14 +80,16 @@ class SliceView:
         """Show the colour legend of a volume that is displayed in real units."""
         # the displayable manager notices only legends that are added while it lives
         self._legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(volume_node)
-        self._legend.SetTitleText(title)
-        self._legend.SetNumberOfLabels(5)
-        self._legend.SetSize(0.13, 0.42)
-        self._legend.SetPosition(0.98, 0.12)
-        self._legend.GetTitleTextProperty().SetFontSize(CAPTION_SIZE)
-        self._legend.GetLabelTextProperty().SetFontSize(CAPTION_SIZE)
         self._legend.SetAndObserveColorNodeID(volume_node.GetDisplayNode().GetColorNodeID())
-        self._legend.Modified()
+        for look in (self._legend.GetTitleTextProperty(), self._legend.GetLabelTextProperty()):
+            look.SetFontSize(CAPTION_SIZE)
+            look.SetFontFamilyToArial()
+            look.SetBold(False)
+        self._legend.SetSize(0.13, 0.36)
+        self._legend.SetPosition(0.98, 0.04)
+        self._legend.SetLabelFormat("%8.3g")  # equal widths: the actor fits its fonts to them
+        self._legend.SetNumberOfLabels(5)
+        self._legend.SetTitleText(title)
 
     def picture(self):
         """Draw, and return the pixels as vtkImageData."""

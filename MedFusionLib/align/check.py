@@ -13,6 +13,8 @@ DOUBTFUL_OVERLAP = 0.5
 LARGEST_SPACING_RATIO = 8.0
 BETTER_BY = 0.02
 """A moved position counts as better when its similarity exceeds the given one's by this share."""
+WEAK_SIMILARITY = 1.03
+"""Aligned real pairs reach 1.05 and more; legs and heads that are mirrored or 3 cm off stay below this."""
 
 _SEVERITY = {"pass": 0, "doubt": 1, "fail": 2}
 
@@ -25,7 +27,8 @@ def check_alignment(case: Case, *, transforms: Sequence | None = None) -> Verdic
         transform that connects them, or a source is constant.
     doubt
         Less than half of the smaller field of view is shared, the voxel sizes differ by more than
-        eight times, or the images match clearly better when moved by 8 mm or mirrored left to right.
+        eight times, the images match clearly better when moved by 8 mm or mirrored left to right, or
+        the frame of reference is unknown and the images have too little in common to judge by.
     pass
         None of that. A common frame of reference is the scanner's claim, not a proof: the same
         checks apply.
@@ -59,7 +62,7 @@ def _check_pair(reference: Volume, moving: Volume, transform) -> Verdict:
         return Verdict("fail", (f"{constant[0].name} is constant: there is nothing to compare.",), {})
     evidence = gather_evidence(reference, moving, transform)
     findings = [
-        *_frame_of_reference(reference, moving, transform),
+        *_frame_of_reference(reference, moving, transform, evidence),
         *_field_of_view(evidence),
         *_voxels(reference, moving),
         *_similarity(evidence),
@@ -71,12 +74,17 @@ def _check_pair(reference: Volume, moving: Volume, transform) -> Verdict:
     return Verdict(status, tuple(sentence for _, sentence in findings), numbers)
 
 
-def _frame_of_reference(reference: Volume, moving: Volume, transform) -> list[tuple[str, str]]:
+def _frame_of_reference(reference: Volume, moving: Volume, transform, evidence: Evidence) -> list[tuple[str, str]]:
     mine, theirs = reference.source.frame_of_reference, moving.source.frame_of_reference
     if transform is not None:
         return [("pass", "A transform was given; the images were compared after it.")]
     if not mine or not theirs:
-        return [("pass", "The files do not say whether they share a frame of reference; judged by the images alone.")]
+        unknown = "The files do not say whether they share a frame of reference"
+        if not evidence.similarity_moved:
+            return [("doubt", unknown + ", and the images share too few voxels to judge by.")]
+        if evidence.similarity < WEAK_SIMILARITY:
+            return [("doubt", f"{unknown}, and the images have little in common ({evidence.similarity:.3f}).")]
+        return [("pass", unknown + "; judged by the images alone.")]
     if mine == theirs:
         return [("pass", "Both claim the same frame of reference.")]
     return [("fail", "The frames of reference differ: positions in one image mean nothing in the other. Register.")]

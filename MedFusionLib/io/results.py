@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from MedFusionLib.errors import UnreadableFile, UsageError
 from MedFusionLib.intensity import Window
+from MedFusionLib.io.plain import plain
 from MedFusionLib.io.segmentation_file import read_segmentation, write_segmentation
 from MedFusionLib.io.write import disk_error, write_nifti
 from MedFusionLib.provenance import describe_source
@@ -129,7 +131,7 @@ def describe_result(result: FusionResult) -> dict:
         for number, (source, window) in enumerate(zip(result.sources, result.windows))
     ]  # fmt: skip
     tumour = None if result.tumour is None else {"segments": list(result.tumour.measures)}
-    return _plain(
+    return plain(
         {
             "sources": sources,
             "alignment": result.alignment.as_json(),
@@ -195,8 +197,6 @@ def _read_files(folder: Path, record: dict) -> FusionResult:
 
 
 def _with_measures(tumour, record: dict | None):
-    from dataclasses import replace
-
     return None if tumour is None else replace(tumour, measures=tuple(record["segments"]))
 
 
@@ -237,16 +237,3 @@ def _check_writable(folder: Path) -> None:
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise UsageError(f"{folder} cannot be written", "a folder in a place you may write to", "Choose another folder")
-
-
-def _plain(value):
-    """Plain JSON types; numbers that are not finite become None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

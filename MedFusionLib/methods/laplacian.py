@@ -41,6 +41,7 @@ class LaplacianFusion:
         "slices wait until voxels are nearly cubic (our choice).",
         survey_reference="5",
         memory_factor=5.0,
+        flagship=True,
     )
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> BandedFusion:

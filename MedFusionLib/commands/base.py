@@ -1,0 +1,178 @@
+"""What a command is, and what commands share."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from MedFusionLib.errors import UsageError
+
+if TYPE_CHECKING:
+    from MedFusionLib.volume import Volume
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Parameters
+    ----------
+    name, summary : str
+        As typed, and one line for the help.
+    add_arguments : callable
+        Adds its arguments to an argparse parser.
+    run : callable
+        Takes the parsed arguments and returns the JSON document.
+    show : callable
+        Turns the document into text for a person.
+    """
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], dict[str, Any]]
+    show: Callable[[dict[str, Any]], str]
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that reads volumes."""
+    parser.add_argument("--modality", metavar="M[,M...]", help="modalities in source order: CT, MR, PT, NM or OT")
+    parser.add_argument("--unit", metavar="U[,U...]", help="units in source order, for example HU or {SUVbw}g/ml")
+
+
+def read_sources(paths: Sequence[str], modality: str | None, unit: str | None) -> list[Volume]:
+    """Volumes of a command's paths.
+
+    Raises
+    ------
+    UsageError
+        When more modalities or units are given than paths.
+    """
+    from MedFusionLib.io import read_volume
+
+    modalities, units = spread(modality, len(paths), "modality"), spread(unit, len(paths), "unit")
+    return [read_volume(path, m, u) for path, m, u in zip(paths, modalities, units)]
+
+
+def spread(text: str | None, count: int, what: str) -> list[str | None]:
+    """Comma-separated values in source order; an empty or missing one is None."""
+    values = [part.strip() or None for part in text.split(",")] if text else []
+    if len(values) > count:
+        raise UsageError(f"{len(values)} values of --{what} for {count} sources", "at most one per source")
+    return values + [None] * (count - len(values))
+
+
+def parse_point(text: str | None) -> tuple[float, float, float] | None:
+    """R,A,S in mm.
+
+    Raises
+    ------
+    UsageError
+        For anything but three numbers.
+    """
+    if text is None:
+        return None
+    try:
+        r, a, s = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"The point {text!r}", "three numbers R,A,S in mm, for example 12.5,-30,44") from error
+    return r, a, s
+
+
+def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE parameters of a method; numbers and comma-separated numbers are converted.
+
+    Raises
+    ------
+    UsageError
+        Without an equals sign.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"The parameter {text!r}", "NAME=VALUE, for example levels=3")
+        parts = [_number(part) for part in value.split(",")]
+        found[name] = parts[0] if len(parts) == 1 else tuple(parts)
+    return found
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or SIGTERM) into a polite stop; a second one ends the process."""
+    stop = threading.Event()
+
+    def ask_to_stop(number, frame):
+        stop.set()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop.is_set
+        return
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error where that is a terminal and rich is installed."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    except ImportError:
+        yield lambda done, total: print(f"\r{title}: {100 * done // max(total, 1)} %", end="", file=sys.stderr)
+        print(file=sys.stderr)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Plain text in columns."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of the metrics that are single numbers."""
+    return [(name, f"{value:.4g}") for name, value in metrics.items() if isinstance(value, (int, float))]
+
+
+def existing_folder(path: str) -> Path:
+    """A folder that exists.
+
+    Raises
+    ------
+    UsageError
+        When it does not.
+    """
+    if not Path(path).is_dir():
+        raise UsageError(f"No folder {path}", "an existing folder")
+    return Path(path)
+
+
+def _number(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,90 @@
+"""Run the benchmarks: ``python Testing/Benchmarks/run.py [--quick] [--only speed] [--out DIR]``.
+
+Every figure is a ratio of two medians taken in this process, one thread each, so that the speed of
+the machine cancels. Prints a Markdown table; with ``--out`` also writes results.json and
+results.md. Exits 1 when a gate is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    # read by the numerical libraries when they are first imported
+    os.environ[variable] = "1"
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+SUITES = ("speed",)
+REPEATS = 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what was asked for; 0 when every gate holds."""
+    parser = argparse.ArgumentParser(description="MedFusion benchmarks: ratios against public implementations")
+    parser.add_argument("--quick", action="store_true", help="small volumes, to see that everything runs; no gates")
+    parser.add_argument("--only", choices=SUITES, help="one suite")
+    parser.add_argument("--out", type=Path, help="folder for results.json and results.md")
+    options = parser.parse_args(arguments)
+
+    comparisons = run_speed(quick=options.quick)
+    table = as_markdown(comparisons)
+    print(table)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        record = {"machine": machine(), "quick": options.quick, "speed": [c.as_json() for c in comparisons]}
+        (options.out / "results.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        (options.out / "results.md").write_text(table + "\n", encoding="utf-8")
+    missed = [c.name for c in comparisons if c.difference > c.tolerance or (not options.quick and not c.passed)]
+    if missed:
+        print("Gate missed: " + ", ".join(missed), file=sys.stderr)
+    return 1 if missed else 0
+
+
+def run_speed(*, quick: bool) -> list:
+    """The comparisons of the suite ``speed``."""
+    import torch
+
+    torch.set_num_threads(1)
+    from speed import QUICK_SHAPE, SHAPE, contests
+
+    return [contest.run(1 if quick else REPEATS) for contest in contests(QUICK_SHAPE if quick else SHAPE)]
+
+
+def as_markdown(comparisons: list) -> str:
+    """One row per comparison."""
+    rows = [
+        "| what | ours s | baseline | baseline s | times faster | gate | difference |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {c.name} | {c.seconds:.3f} | {c.baseline} | {c.baseline_seconds:.3f} | {c.ratio:.1f} | {c.gate:g} "
+        f"| {c.difference:.1e} |"
+        for c in comparisons
+    ]
+    return "\n".join(rows)
+
+
+def machine() -> dict:
+    """What the figures were taken with."""
+    import numpy
+    import scipy
+    import torch
+
+    return {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "threads": 1,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
