@@ -9,7 +9,6 @@ from MedFusionScene.offscreen import OffscreenWindow
 
 _MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
-    "vtkMRMLViewDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager3D",
     "vtkMRMLVolumeRenderingDisplayableManager",
     "vtkMRMLOrientationMarkerDisplayableManager",
@@ -38,10 +37,6 @@ class VolumeView:
         self.logic.SetMRMLApplicationLogic(application_logic)
         self.logic.SetMRMLScene(scene)
         self.node = self.logic.AddViewNode("MedFusion3D")
-        self.node.SetBoxVisible(False)
-        self.node.SetAxisLabelsVisible(False)
-        self.node.SetBackgroundColor(0, 0, 0)
-        self.node.SetBackgroundColor2(0, 0, 0)
         self.node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeAxes)
         self._rendering_nodes: list = []
         self._add_managers()

@@ -23,9 +23,9 @@ class Comparison:
     gate : float
         Least ratio that is accepted.
     difference : float
-        Largest absolute difference between both results.
+        Distance of both results, as the contest defines it.
     tolerance : float
-        Largest difference that counts as the same result.
+        Largest distance that counts as the same result.
     """
 
     name: str

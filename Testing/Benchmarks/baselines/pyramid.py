@@ -23,16 +23,18 @@ def analyse(image, levels):
     """Detail bands from fine to coarse, and the base."""
     details = []
     for _ in range(levels):
-        coarse = smooth(image)[::2, ::2, ::2]
+        coarse = halve(image)
         details.append(image - expand(coarse, image.shape))
         image = coarse
     return details, image
 
 
-def smooth(image):
-    """Separable five-tap mean."""
-    for axis in range(image.ndim):
-        image = ndimage.correlate1d(image, KERNEL, axis, mode="mirror")
+def halve(image):
+    """Five-tap mean and every second sample, axis by axis, so that each pass has less to do."""
+    for axis in range(3):
+        index = [slice(None)] * 3
+        index[axis] = slice(None, None, 2)
+        image = ndimage.correlate1d(image, KERNEL, axis, mode="mirror")[tuple(index)]
     return image
 
 
