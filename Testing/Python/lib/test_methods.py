@@ -1,0 +1,179 @@
+"""Every method of the catalogue, without exception."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from fake_cuda import fake_cuda
+from phantoms import head_pair, noise_stack
+
+import MedFusionLib
+from MedFusionLib.engine import EngineOptions, run
+from MedFusionLib.errors import UsageError
+from MedFusionLib.intensity import default_window, normalise
+from MedFusionLib.methods.base import Local
+from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for, default_pairs, methods
+
+NAMES = [info.name for info in methods()]
+LAYOUTS = {"slice": (3, 2, 37, 41), "volume": (1, 2, 12, 31, 20)}
+SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}
+
+
+def sources_for(mode, count=2, seed=0):
+    shape = list(LAYOUTS[mode])
+    shape[1] = count
+    return torch.from_numpy(
+        noise_stack(tuple(shape), seed) if mode == "slice" else noise_stack(tuple(shape[1:]), seed)[None]
+    )
+
+
+def fused(name, sources, mode, **options):
+    return create_method(name).fit(sources, SPACING[mode]).fuse(sources, **options)
+
+
+def phantom_stack():
+    return np.stack([normalise(volume, default_window(volume)) for volume in head_pair()])
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_identical_sources_give_the_source_back(name, mode):
+    one = sources_for(mode)[:, :1]
+    for count in (2, 3):
+        same = one.expand(-1, count, *one.shape[2:]).contiguous()
+        assert (fused(name, same, mode).image - one[:, 0]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_the_parts_of_the_sources_add_up_to_the_fused_image(name, mode):
+    for count in (2, 3):
+        result = fused(name, sources_for(mode, count), mode, with_parts=True)
+        assert result.parts.shape[1] == count
+        assert (result.parts.sum(dim=1) - result.image).abs().max() < 2e-6
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_asking_for_parts_does_not_change_the_image(name, mode):
+    sources = sources_for(mode)
+    assert torch.equal(fused(name, sources, mode).image, fused(name, sources, mode, with_parts=True).image)
+
+
+@pytest.mark.parametrize("name, mode", itertools.product([i.name for i in methods() if i.is_symmetric], LAYOUTS))
+def test_swapping_the_sources_of_a_symmetric_method_changes_nothing(name, mode):
+    for count in (2, 3):
+        sources = sources_for(mode, count)
+        swapped = fused(name, sources.flip(1), mode).image
+        assert (fused(name, sources, mode).image - swapped).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_constant_sources_give_a_constant_between_them(name, mode):
+    sources = sources_for(mode) * 0 + torch.tensor([0.2, 0.6]).reshape(1, 2, *[1] * (len(LAYOUTS[mode]) - 2))
+    image = fused(name, sources, mode).image
+    assert image.max() - image.min() < 1e-5
+    assert 0.2 - 1e-5 <= image.mean() <= 0.6 + 1e-5
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_worker_threads_give_the_same_bits_as_one(name, mode):
+    stack = noise_stack((2, 40, 48, 44))
+    one = run(create_method(name), stack, options=EngineOptions(mode, workers=1, with_parts=True, memory_bytes=4 << 20))
+    two = run(create_method(name), stack, options=EngineOptions(mode, workers=2, with_parts=True, memory_bytes=4 << 20))
+    assert np.array_equal(one.fused, two.fused)
+    assert np.array_equal(one.parts, two.parts)
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_tiles_of_a_local_method_join_to_the_whole(name, mode):
+    shape = (2, 3, 260, 270) if mode == "slice" else (2, 130, 120, 20)
+    stack = noise_stack(shape)
+    whole = run(create_method(name), stack, options=EngineOptions(mode, with_parts=True))
+    fitted = create_method(name).fit(
+        torch.zeros((1, 2, *shape[1:]) if mode == "volume" else (1, 2, *shape[2:])), SPACING[mode]
+    )
+    assert isinstance(fitted.support, Local)
+    tiled = run(create_method(name), stack, options=EngineOptions(mode, with_parts=True, memory_bytes=1 << 20))
+    assert tiled.report["pieces"] > whole.report["pieces"]
+    assert np.abs(tiled.fused - whole.fused).max() < 1e-6
+    assert np.abs(tiled.parts - whole.parts).max() < 1e-6
+
+
+@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+def test_on_a_pretended_cuda_device_nothing_is_mixed_and_nothing_waits(name, mode):
+    method, sources = create_method(name), sources_for(mode)
+    fitted = method.fit(sources, SPACING[mode])  # statistics are taken on the host
+    with fake_cuda():
+        result = fitted.fuse(torch.zeros(sources.shape, device="cuda"), with_parts=True)
+        assert result.image.device.type == "cuda"
+        assert result.parts.device.type == "cuda"
+
+
+def test_no_two_names_give_the_same_output():
+    stack = phantom_stack()
+    images = {name: run(create_method(name), stack).fused for name in NAMES}
+    for first, second in itertools.combinations(NAMES, 2):
+        assert np.abs(images[first] - images[second]).max() > 1e-3, (first, second)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slices_and_volume_of_a_transform_differ_and_of_a_pixel_rule_do_not(name):
+    stack = phantom_stack()
+    slices = run(create_method(name), stack, options=EngineOptions("slice")).fused
+    volume = run(create_method(name), stack, options=EngineOptions("volume")).fused
+    is_pixel_rule = create_method(name).info.family == "pixel rules"
+    assert (np.abs(slices - volume).max() < 1e-5) == is_pixel_rule
+
+
+def test_the_lesion_of_the_phantom_stays_visible_in_every_method():
+    stack = phantom_stack()
+    hot = stack[1] > 0.8
+    around = (stack[1] < 0.5) & (stack[0] > 0.5)
+    for name in NAMES:
+        image = run(create_method(name), stack).fused
+        assert image[hot].mean() - image[around].mean() > 0.02, name
+
+
+def test_maximum_and_average_are_what_their_names_say():
+    stack = noise_stack((2, 4, 9, 8))
+    assert np.allclose(run(create_method("average"), stack).fused, stack.mean(axis=0), atol=1e-7)
+    assert np.array_equal(run(create_method("maximum"), stack).fused, stack.max(axis=0))
+
+
+def test_pca_weights_follow_the_variance():
+    rng = np.random.default_rng(0)
+    shared = rng.random((1, 6, 20, 20), dtype=np.float32)
+    stack = np.concatenate([shared, 0.5 * shared])
+    image = run(create_method("pca"), stack).fused
+    assert np.allclose(image, (2 * stack[0] + stack[1]) / 3, atol=1e-5)
+
+
+def test_weights_are_checked_and_scaled():
+    stack = noise_stack((2, 4, 9, 8))
+    assert np.allclose(
+        run(create_method("weighted", {"weights": (3, 1)}), stack).fused, 0.75 * stack[0] + 0.25 * stack[1]
+    )
+    with pytest.raises(UsageError, match="2 numbers"):
+        run(create_method("weighted", {"weights": (1, 1, 1)}), stack)
+    with pytest.raises(UsageError, match="not negative"):
+        run(create_method("weighted", {"weights": (1, -1)}), stack)
+
+
+def test_an_unknown_method_or_parameter_is_refused_with_the_choices():
+    with pytest.raises(UsageError, match="laplacian"):
+        create_method("magic")
+    with pytest.raises(UsageError, match="levels"):
+        create_method("laplacian", {"levles": 3})
+
+
+def test_the_catalogue_is_reached_as_a_function_and_as_a_package():
+    assert [info.name for info in MedFusionLib.methods()] == NAMES
+    assert len(set(NAMES)) == len(NAMES)
+    assert sum(info.flagship for info in methods()) == 1
+    assert all(info.sentence and info.citation and info.reproduces for info in methods())
+
+
+def test_every_pair_of_the_field_has_a_default_in_either_order():
+    for pair in ("MR-CT", "MR-NM", "MR-PT", "CT-PT", "CT-NM", "NM-PT"):
+        first, second = pair.split("-")
+        assert default_for([first, second]) == default_for([second, first]) == DEFAULTS[pair]
+        assert pair in default_pairs(DEFAULTS[pair])
