@@ -17,6 +17,8 @@ from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for,
 
 NAMES = [info.name for info in methods()]
 LAYOUTS = {"slice": (3, 2, 37, 41), "volume": (1, 2, 12, 31, 20)}
+CASES = list(itertools.product(NAMES, LAYOUTS))
+SYMMETRIC = list(itertools.product([info.name for info in methods() if info.is_symmetric], LAYOUTS))
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}
 
 
@@ -36,7 +38,7 @@ def phantom_stack():
     return np.stack([normalise(volume, default_window(volume)) for volume in head_pair()])
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_identical_sources_give_the_source_back(name, mode):
     one = sources_for(mode)[:, :1]
     for count in (2, 3):
@@ -44,7 +46,7 @@ def test_identical_sources_give_the_source_back(name, mode):
         assert (fused(name, same, mode).image - one[:, 0]).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_the_parts_of_the_sources_add_up_to_the_fused_image(name, mode):
     for count in (2, 3):
         result = fused(name, sources_for(mode, count), mode, with_parts=True)
@@ -52,13 +54,13 @@ def test_the_parts_of_the_sources_add_up_to_the_fused_image(name, mode):
         assert (result.parts.sum(dim=1) - result.image).abs().max() < 2e-6
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_asking_for_parts_does_not_change_the_image(name, mode):
     sources = sources_for(mode)
     assert torch.equal(fused(name, sources, mode).image, fused(name, sources, mode, with_parts=True).image)
 
 
-@pytest.mark.parametrize("name, mode", itertools.product([i.name for i in methods() if i.is_symmetric], LAYOUTS))
+@pytest.mark.parametrize("name, mode", SYMMETRIC)
 def test_swapping_the_sources_of_a_symmetric_method_changes_nothing(name, mode):
     for count in (2, 3):
         sources = sources_for(mode, count)
@@ -66,7 +68,7 @@ def test_swapping_the_sources_of_a_symmetric_method_changes_nothing(name, mode):
         assert (fused(name, sources, mode).image - swapped).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_constant_sources_give_a_constant_between_them(name, mode):
     sources = sources_for(mode) * 0 + torch.tensor([0.2, 0.6]).reshape(1, 2, *[1] * (len(LAYOUTS[mode]) - 2))
     image = fused(name, sources, mode).image
@@ -74,7 +76,7 @@ def test_constant_sources_give_a_constant_between_them(name, mode):
     assert 0.2 - 1e-5 <= image.mean() <= 0.6 + 1e-5
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_worker_threads_give_the_same_bits_as_one(name, mode):
     stack = noise_stack((2, 40, 48, 44))
     one = run(create_method(name), stack, options=EngineOptions(mode, workers=1, with_parts=True, memory_bytes=4 << 20))
@@ -83,14 +85,13 @@ def test_worker_threads_give_the_same_bits_as_one(name, mode):
     assert np.array_equal(one.parts, two.parts)
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_tiles_of_a_local_method_join_to_the_whole(name, mode):
     shape = (2, 3, 260, 270) if mode == "slice" else (2, 130, 120, 20)
     stack = noise_stack(shape)
     whole = run(create_method(name), stack, options=EngineOptions(mode, with_parts=True))
-    fitted = create_method(name).fit(
-        torch.zeros((1, 2, *shape[1:]) if mode == "volume" else (1, 2, *shape[2:])), SPACING[mode]
-    )
+    layout = torch.from_numpy(stack.transpose(1, 0, 2, 3) if mode == "slice" else stack[None])
+    fitted = create_method(name).fit(layout, SPACING[mode])
     assert isinstance(fitted.support, Local)
     tiled = run(create_method(name), stack, options=EngineOptions(mode, with_parts=True, memory_bytes=1 << 20))
     assert tiled.report["pieces"] > whole.report["pieces"]
@@ -98,7 +99,7 @@ def test_tiles_of_a_local_method_join_to_the_whole(name, mode):
     assert np.abs(tiled.parts - whole.parts).max() < 1e-6
 
 
-@pytest.mark.parametrize("name, mode", itertools.product(NAMES, LAYOUTS))
+@pytest.mark.parametrize("name, mode", CASES)
 def test_on_a_pretended_cuda_device_nothing_is_mixed_and_nothing_waits(name, mode):
     method, sources = create_method(name), sources_for(mode)
     fitted = method.fit(sources, SPACING[mode])  # statistics are taken on the host
