@@ -24,5 +24,5 @@ def offscreen_problem() -> str | None:
         return None
     return (
         "No OpenGL library to draw pictures with. Install EGL, on Debian and Ubuntu: "
-        "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
+        "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri (or libosmesa6)"
     )

@@ -12,6 +12,8 @@ import slicer
 import slicer.util
 import vtk
 
+from MedFusionLib.errors import UsageError
+
 logger = logging.getLogger(__name__)
 
 _LOGICS = {
@@ -37,7 +39,7 @@ class HeadlessApplication:
 
     def __enter__(self) -> HeadlessApplication:
         if is_slicer_application():
-            raise RuntimeError("A headless application inside 3D Slicer: use slicer.mrmlScene instead")
+            raise UsageError("A headless application inside 3D Slicer", "no application", "Use slicer.mrmlScene instead")
         self.folder = Path(tempfile.mkdtemp(prefix="medfusion-"))
         self._redirect_messages()
         self.scene = slicer.vtkMRMLScene()

@@ -89,6 +89,27 @@ def set_unit(node, unit: Unit) -> None:
         node.SetVoxelValueQuantity(quantity)
 
 
+def to_world(node) -> np.ndarray:
+    """(4, 4) from a node's own RAS to world RAS in mm, through all of its parent transforms.
+
+    Raises
+    ------
+    NotSupported
+        When one of them is not linear.
+    """
+    parent = node.GetParentTransformNode()
+    if parent is None:
+        return np.eye(4)
+    if not parent.IsTransformToWorldLinear():
+        raise NotSupported(
+            f"{node.GetName()} is under a non-linear transform", "no transform or a linear one",
+            "Harden the transform in the Transforms module first",
+        )  # fmt: skip
+    world = vtk.vtkMatrix4x4()
+    parent.GetMatrixTransformToWorld(world)
+    return slicer.util.arrayFromVTKMatrix(world)
+
+
 def _fill(node, array: np.ndarray, geometry: Geometry) -> None:
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array))
     matrix = vtk.vtkMatrix4x4()
@@ -104,6 +125,8 @@ def _check_kind(node) -> None:
         raise UsageError(
             f"{node.GetName()} is a label map", "an image", "Label maps are chosen as tumour, not as source"
         )
+    if not node.IsA("vtkMRMLVolumeNode"):
+        raise UsageError(f"{node.GetName()} is not a volume ({node.GetNodeTagName()})", "a scalar volume")
     if not node.IsA("vtkMRMLScalarVolumeNode") or node.IsA("vtkMRMLVectorVolumeNode"):
         raise UsageError(
             f"{node.GetName()} is in colour or holds several values per voxel", "one number per voxel",
@@ -117,18 +140,7 @@ def _world_matrix(node) -> np.ndarray:
     """Voxel to world, through the parent transforms."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    own = slicer.util.arrayFromVTKMatrix(matrix)
-    parent = node.GetParentTransformNode()
-    if parent is None:
-        return own
-    if not parent.IsTransformToWorldLinear():
-        raise NotSupported(
-            f"{node.GetName()} is under a non-linear transform", "no transform or a linear one",
-            "Harden the transform in the Transforms module first",
-        )  # fmt: skip
-    world = vtk.vtkMatrix4x4()
-    parent.GetMatrixTransformToWorld(world)
-    return slicer.util.arrayFromVTKMatrix(world) @ own
+    return to_world(node) @ slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def _modality(node, given: str | None) -> tuple[str, tuple[str, ...]]:

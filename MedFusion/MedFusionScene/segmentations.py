@@ -7,10 +7,11 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from MedFusionLib.errors import UsageError
+from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.io.segmentation_file import parse_terminology, terminology_tag
 from MedFusionLib.segmentation import Segment, Segmentation
 from MedFusionLib.volume import Geometry
+from MedFusionScene.nodes import to_world
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
@@ -42,15 +43,20 @@ def node_from_segmentation(segmentation: Segmentation, scene, *, name: str = "Tu
 
 
 def segmentation_from_node(node) -> Segmentation:
-    """The library's view of a segmentation node, on its reference geometry or the union of its segments.
+    """The library's view of a segmentation node: labels 1, 2 ... on the box around all segments.
+
+    Linear parent transforms are applied to the geometry; the node itself is never touched.
 
     Raises
     ------
     UsageError
-        When the node is missing, empty, or has overlapping segments.
+        When the node is missing or empty.
+    NotSupported
+        When segments overlap, or under a non-linear transform.
     """
     if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
         raise UsageError("The segmentation has no segments", "at least one segment")
+    _check_overlap(node)
     merged = slicer.vtkOrientedImageData()
     if not node.GenerateMergedLabelmapForAllSegments(merged):
         raise UsageError(f"{node.GetName()} cannot be turned into labels", "non-empty segments")
@@ -61,7 +67,22 @@ def segmentation_from_node(node) -> Segmentation:
     low = np.array(merged.GetExtent()[::2], dtype=np.float64)
     ijk_to_ras[:3, 3] += ijk_to_ras[:3, :3] @ low
     segments = tuple(_segment(node, number) for number in range(node.GetSegmentation().GetNumberOfSegments()))
-    return Segmentation(labels, Geometry(labels.shape, ijk_to_ras), segments)
+    # the labels are a view of memory that ends with the merged image
+    return Segmentation(labels.copy(), Geometry(labels.shape, to_world(node) @ ijk_to_ras), segments)
+
+
+def _check_overlap(node) -> None:
+    """Refuse segments that share voxels: one label map would silently lose some of them."""
+    if node.GetSegmentation().GetNumberOfLayers(LABELMAP) < 2:
+        return
+    packed = slicer.vtkSegmentation()
+    packed.DeepCopy(node.GetSegmentation())
+    packed.CollapseBinaryLabelmaps(False)
+    if packed.GetNumberOfLayers(LABELMAP) > 1:
+        raise NotSupported(
+            f"Segments of {node.GetName()} overlap", "segments without a common voxel",
+            "Choose one of them, or mask them against each other in the Segment Editor",
+        )  # fmt: skip
 
 
 def _vtk_segment(segmentation: Segmentation, segment: Segment):
