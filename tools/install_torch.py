@@ -46,9 +46,12 @@ def main() -> None:
         return
     wanted = "torch==" + pinned_version()
     at_hand = ["--no-index", "--no-deps", wanted]
-    if subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", *at_hand], check=False, capture_output=True
-    ).returncode == 0:
+    if (
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", *at_hand], check=False, capture_output=True
+        ).returncode
+        == 0
+    ):
         print("Installed PyTorch from a wheel at hand.", flush=True)
         done = pip(wanted)  # its dependencies
     elif index_answers():

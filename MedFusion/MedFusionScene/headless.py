@@ -39,7 +39,9 @@ class HeadlessApplication:
 
     def __enter__(self) -> HeadlessApplication:
         if is_slicer_application():
-            raise UsageError("A headless application inside 3D Slicer", "no application", "Use slicer.mrmlScene instead")
+            raise UsageError(
+                "A headless application inside 3D Slicer", "no application", "Use slicer.mrmlScene instead"
+            )
         self.folder = Path(tempfile.mkdtemp(prefix="medfusion-"))
         self._redirect_messages()
         self.scene = slicer.vtkMRMLScene()

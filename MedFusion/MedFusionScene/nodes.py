@@ -73,6 +73,9 @@ def colour_node_from_array(colours: np.ndarray, geometry: Geometry, scene, name:
     node = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
     node.SetVoxelVectorType(slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGB)
     _fill(node, colours, geometry)
+    # Slicer would stretch the contrast of colours as well
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.GetDisplayNode().SetWindowLevelMinMax(0, 255)
     return node
 
 

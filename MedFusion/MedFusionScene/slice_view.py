@@ -103,9 +103,13 @@ class SliceView:
         self.managers.SetRenderer(None)
         self._slice_logics.RemoveItem(self.logic)
         self.logic.RemoveAllObservers()
+        # the logic makes a model of the slice for 3-D views
+        model = (self.logic.GetSliceModelNode(), self.logic.GetSliceModelDisplayNode(),
+                 self.logic.GetSliceModelTransformNode())  # fmt: skip
         self.logic.SetMRMLScene(None)
-        self.scene.RemoveNode(self.composite)
-        self.scene.RemoveNode(self.node)
+        for node in (*model, self.composite, self.node):
+            if node is not None:
+                self.scene.RemoveNode(node)
         self.window.close()
 
     def _letters(self) -> tuple[str, str]:

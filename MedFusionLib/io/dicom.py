@@ -10,7 +10,7 @@ import numpy as np
 from MedFusionLib import units
 from MedFusionLib.errors import MedFusionError, UnreadableFile, UsageError
 from MedFusionLib.io.checks import check_finite
-from MedFusionLib.io.dicom_files import Header, Series, find_series, read_dataset
+from MedFusionLib.io.dicom_files import Header, Series, find_series, read_dataset, without_quotes
 from MedFusionLib.io.dicom_stack import Stack, stack_series
 from MedFusionLib.io.identity import digest_of_all, file_digest, hashed_uid
 from MedFusionLib.io.limits import check_size
@@ -48,9 +48,13 @@ def read_dicom(
     SuvUnavailable
         When PET lacks what SUV needs.
     """
+    with without_quotes():  # header values are parsed when they are touched
+        return _read(path, check_modality(modality), parse_unit(unit), name)
+
+
+def _read(path: Path, said: str | None, asked: Unit, name: str | None) -> Volume:
     series = _one_series(path)
     found = series.modality if series.modality in MODALITIES else "OT"
-    said = check_modality(modality)
     if said and said != found:
         raise UsageError(f"The series is {series.modality}, but {said} was given", "the modality of the series")
     try:
@@ -59,7 +63,7 @@ def read_dicom(
         raise
     except Exception as error:
         raise _broken(series, error) from error
-    factor, meaning, remarks = _scale(stack, found, parse_unit(unit))
+    factor, meaning, remarks = _scale(stack, found, asked)
     array, digests, padded = _read_pixels(stack, is_ct=found == "CT")
     if factor != 1.0:
         array *= np.float32(factor)
@@ -127,11 +131,12 @@ def _read_pixels(stack: Stack, *, is_ct: bool) -> tuple[np.ndarray, list[str], i
 def _one_slice(header: Header, shape: tuple[int, int]) -> tuple[np.ndarray, float, float, int | None]:
     dataset = read_dataset(header.path, pixels=True)
     try:
-        stored = dataset.pixel_array
-        slope = float(dataset.get("RescaleSlope", 1) or 1)
-        intercept = float(dataset.get("RescaleIntercept", 0) or 0)
-        padding = dataset.get("PixelPaddingValue")
-        padding = None if padding is None else int(padding)
+        with without_quotes():
+            stored = dataset.pixel_array
+            slope = float(dataset.get("RescaleSlope", 1) or 1)
+            intercept = float(dataset.get("RescaleIntercept", 0) or 0)
+            padding = dataset.get("PixelPaddingValue")
+            padding = None if padding is None else int(padding)
     except (Exception, RecursionError, MemoryError) as error:
         raise UnreadableFile(
             f"The pixels of {header.path.name} cannot be decoded ({type(error).__name__})", "complete pixel data",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,16 +83,9 @@ def read_dataset(path: Path, *, pixels: bool) -> Dataset:
     NotSupported
         For the deflated transfer syntax, which can unpack to any size.
     """
-    import pydicom
-
     try:
-        meta = pydicom.filereader.read_file_meta_info(path)
-        if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
-            raise NotSupported(f"{path.name} is deflated", "another transfer syntax", "Export it without compression")
-        dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
-        for keyword in ("SeriesInstanceUID", "Modality", "Rows", "Columns", "ImageOrientationPatient"):
-            dataset.get(keyword)  # values are parsed when touched: touch them inside the boundary
-        return dataset
+        with without_quotes():
+            return _parse(path, pixels=pixels)
     except MedFusionError:
         raise
     except (Exception, RecursionError, MemoryError) as error:
@@ -98,6 +94,31 @@ def read_dataset(path: Path, *, pixels: bool) -> Dataset:
             "a valid DICOM file",
             "Export it again",
         ) from error
+
+
+@contextmanager
+def without_quotes() -> Iterator[None]:
+    """Silence pydicom, whose warnings quote header values and so may name the patient."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def _parse(path: Path, *, pixels: bool) -> Dataset:
+    import pydicom
+
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
+        raise NotSupported(f"{path.name} is deflated", "another transfer syntax", "Export it without compression")
+    dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
+    for keyword in ("SeriesInstanceUID", "Modality", "Rows", "Columns", "ImageOrientationPatient"):
+        dataset.get(keyword)  # values are parsed when touched: touch them inside the boundary
+    return dataset
 
 
 def _has_image(dataset: Dataset) -> bool:

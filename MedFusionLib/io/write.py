@@ -81,7 +81,8 @@ def write_nifti(array: np.ndarray, geometry: Geometry, path: Path, *, slope: flo
         image.set_qform(None, code=0)  # a quaternion cannot hold a shear
     if slope is not None:
         image.header.set_slope_inter(slope, 0.0)
-    with atomic(path) as temporary, Opener(str(temporary), "wb", compresslevel=GZIP_LEVEL) as stream:
+    compression = {"compresslevel": GZIP_LEVEL} if path.name.lower().endswith(".gz") else {}
+    with atomic(path) as temporary, Opener(str(temporary), "wb", **compression) as stream:
         image.to_stream(stream) if slope is None else _write_stored(image, stored, stream)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch  # noqa: F401  before any OpenGL: loaded after it, torch's MKL ends the process
 from MedFusionScene.gl import offscreen_problem
 
 from MedFusionLib import units

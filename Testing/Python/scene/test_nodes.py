@@ -89,7 +89,7 @@ def test_a_chain_of_parent_transforms_adds_up(scene, mr):
     node.SetAndObserveTransformNodeID(inner.GetID())
     inner.SetAndObserveTransformNodeID(outer.GetID())
     np.testing.assert_allclose(
-        volume_from_node(node).geometry.origin_ras, mr.geometry.origin_ras + (11, 22, 33), atol=1e-9
+        volume_from_node(node).geometry.origin_ras, np.add(mr.geometry.origin_ras, (11, 22, 33)), atol=1e-9
     )
 
 

@@ -70,7 +70,7 @@ def test_a_moved_segmentation_is_read_where_it_is_seen(scene, lesion):
     parent = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     parent.SetMatrixTransformToParent(transform.GetMatrix())
     node.SetAndObserveTransformNodeID(parent.GetID())
-    np.testing.assert_allclose(segmentation_from_node(node).geometry.origin_ras, before + (7, -5, 3), atol=1e-6)
+    np.testing.assert_allclose(segmentation_from_node(node).geometry.origin_ras, np.add(before, (7, -5, 3)), atol=1e-6)
 
 
 def test_overlapping_segments_are_refused(scene, lesion):

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slicer
-
-import MedFusionLib
-from MedFusionLib.errors import NotAligned, UsageError
-from MedFusionLib.intensity import Window
-from MedFusionLib.units import FUSION_INDEX
 from MedFusionScene import logic
 from MedFusionScene.display import colour_node, set_layers, set_opacity, show_window
 from MedFusionScene.nodes import node_from_volume, volume_from_node
 from MedFusionScene.segmentations import node_from_segmentation
 from MedFusionScene.show import RECORD_REFERENCE, SCALAR_REFERENCE, SOURCE_REFERENCE, show_result
+
+import MedFusionLib
+from MedFusionLib.errors import NotAligned, UsageError
+from MedFusionLib.intensity import Window
+from MedFusionLib.units import FUSION_INDEX
 
 
 def _names(scene) -> set:
@@ -150,6 +150,7 @@ def test_a_refused_fusion_leaves_the_scene_as_it_was(scene, mr, pet):
     far[:3, 3] += 5000
     away = replace(pet, geometry=type(pet.geometry)(pet.geometry.shape, far))
     nodes = [node_from_volume(volume, scene) for volume in (mr, away)]
+    _hierarchy(scene)  # the application has it from the start, here it is made on first use
     before = _names(scene)
     with pytest.raises(NotAligned):
         logic.fuse_nodes(nodes, method="average", scene=scene)
