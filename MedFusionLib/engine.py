@@ -253,7 +253,7 @@ class _Job:
 
     def _in_thread(self, work: Callable):
         """Run something in a worker thread while this thread stays able to cancel."""
-        with ThreadPoolExecutor(1, initializer=_set_threads, initargs=(self.workers,)) as pool:
+        with ThreadPoolExecutor(1, initializer=_set_threads, initargs=(1,)) as pool:
             future = pool.submit(self._stoppable, work)
             while not future.done():
                 wait({future}, timeout=POLL_SECONDS)

@@ -128,7 +128,7 @@ class SliceView:
         actor = vtk.vtkActor2D()
         actor.SetMapper(self._mapper)
         actor.GetProperty().SetDisplayLocationToBackground()
-        self.renderer.AddActor2D(actor)
+        self.renderer.AddViewProp(actor)
 
     def _connect_image(self, *event) -> None:
         self._mapper.SetInputConnection(self.logic.GetImageDataConnection())
@@ -152,4 +152,4 @@ class SliceView:
         {"left": look.SetJustificationToLeft, "centre": look.SetJustificationToCentered,
          "right": look.SetJustificationToRight}[side]()  # fmt: skip
         actor.SetPosition(x, y)
-        self.renderer.AddActor2D(actor)
+        self.renderer.AddViewProp(actor)

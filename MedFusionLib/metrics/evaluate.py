@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from MedFusionLib.errors import UsageError
+from MedFusionLib.threads import one_torch_thread
 from MedFusionLib.volume import Volume
 
 FOREGROUND_LEVEL = 2.0
@@ -48,7 +49,7 @@ def evaluate(
         raise UsageError(f"Shapes {[image.shape for image in images]} differ", "all images on one grid")
     import torch
 
-    with torch.inference_mode():
+    with torch.inference_mode(), one_torch_thread():
         tensors = [torch.from_numpy(image) for image in images]
         return {**_whole(tensors), **_by_slices(tensors)}
 

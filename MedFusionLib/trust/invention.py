@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from MedFusionLib.threads import one_torch_thread
+
 SIGNIFICANT = 8 / 255
 """A voxel counts as invented when it leaves the envelope by more than eight grey levels of 255."""
 _SLAB_VOXELS = 1 << 21
@@ -63,6 +65,7 @@ def _envelope(sources: np.ndarray, slice_axis: int | None) -> tuple[np.ndarray, 
     margin = tuple(n // 2 for n in size)
     highest = torch.from_numpy(sources.max(axis=0))[None]
     lowest = torch.from_numpy(-sources.min(axis=0))[None]
-    high = max_pool3d(highest, size, stride=1, padding=margin)[0]
-    low = max_pool3d(lowest, size, stride=1, padding=margin)[0].neg_()
+    with one_torch_thread():
+        high = max_pool3d(highest, size, stride=1, padding=margin)[0]
+        low = max_pool3d(lowest, size, stride=1, padding=margin)[0].neg_()
     return low.numpy(), high.numpy()

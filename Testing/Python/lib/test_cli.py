@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from phantoms import head_pair
 from PIL import Image
 
 import MedFusionLib as mf
 from MedFusionLib.cli import main
+from phantoms import head_pair
 
 
 @pytest.fixture

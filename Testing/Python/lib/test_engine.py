@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import noise_stack
 
 from MedFusionLib import engine
 from MedFusionLib.engine import EngineOptions, choose_device, run
@@ -18,6 +17,7 @@ from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.catalogue import create_method
 from MedFusionLib.tiling import plan_tiles
+from phantoms import noise_stack
 
 
 @dataclass

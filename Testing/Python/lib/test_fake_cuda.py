@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from fake_cuda import MixedDevices, fake_cuda
 from torch._subclasses.fake_tensor import DataDependentOutputException
+
+from fake_cuda import MixedDevices, fake_cuda
 
 
 def test_a_clean_computation_passes_and_stays_on_the_device():

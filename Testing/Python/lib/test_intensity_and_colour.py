@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from phantoms import head_pair, upright_geometry
 
 from MedFusionLib import colour, units
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window, default_window, denormalise, normalise, percentile_window, preset_window
 from MedFusionLib.volume import Geometry, Volume
+from phantoms import head_pair, upright_geometry
 
 
 def volume_of(values, modality="OT", unit=units.UNKNOWN):

@@ -3,10 +3,10 @@ import tarfile
 
 import numpy as np
 import pytest
-from dicom_writer import SENTINEL, Recipe, pet_tags, stored_pixels, write_series
 from pydicom.uid import generate_uid
 
 import MedFusionLib as mf
+from dicom_writer import SENTINEL, Recipe, pet_tags, stored_pixels, write_series
 from MedFusionLib.errors import MedFusionError, NotSupported, SuvUnavailable, UnreadableFile, UsageError
 from MedFusionLib.io import inspect_path
 

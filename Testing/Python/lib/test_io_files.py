@@ -8,13 +8,13 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import head_pair, oblique_geometry
 from PIL import Image
 
 import MedFusionLib as mf
 from MedFusionLib.errors import NotSupported, ResourcesExhausted, UnreadableFile, UsageError
 from MedFusionLib.io import read_labels
 from MedFusionLib.volume import Volume
+from phantoms import head_pair, oblique_geometry
 
 
 def write(path, array_ijk, affine, **header):

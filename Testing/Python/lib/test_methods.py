@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from fake_cuda import fake_cuda
-from phantoms import head_pair, noise_stack
 
 import MedFusionLib
+from fake_cuda import fake_cuda
 from MedFusionLib.engine import EngineOptions, run
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import default_window, normalise
 from MedFusionLib.methods.base import Local
 from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for, default_pairs, methods
+from phantoms import head_pair, noise_stack
 
 NAMES = [info.name for info in methods()]
 LAYOUTS = {"slice": (3, 2, 37, 41), "volume": (1, 2, 12, 31, 20)}

@@ -6,10 +6,10 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from fake_cuda import fake_cuda
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fake_cuda import fake_cuda
 from MedFusionLib import units
 from MedFusionLib.errors import UsageError
 from MedFusionLib.metrics import evaluate

@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from phantoms import head_pair, upright_geometry
 
 import MedFusionLib as mf
 from MedFusionLib import units
 from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io.results import check_target, describe_result
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
+from phantoms import head_pair, upright_geometry
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from phantoms import head_pair, noise_stack, upright_geometry
 
 from MedFusionLib import units
 from MedFusionLib.align import resample_labels_to
@@ -11,6 +10,7 @@ from MedFusionLib.segment import measure_lesions, parse_threshold, segmentation_
 from MedFusionLib.segmentation import MASS, Segment, Segmentation
 from MedFusionLib.trust import contribution_map, foreground_of, invention_map, invention_summary
 from MedFusionLib.volume import Volume
+from phantoms import head_pair, noise_stack, upright_geometry
 
 NAMES = [info.name for info in methods()]
 

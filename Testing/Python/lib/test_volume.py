@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import head_pair, oblique_geometry, upright_geometry
 
 from MedFusionLib import units
 from MedFusionLib.errors import UsageError
 from MedFusionLib.volume import Case, Geometry, Volume
+from phantoms import head_pair, oblique_geometry, upright_geometry
 
 
 def test_the_corners_of_an_upright_grid_are_where_its_spacing_puts_them():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch  # noqa: F401  before any OpenGL: loaded after it, torch's MKL ends the process
-from MedFusionScene.gl import offscreen_problem
+import torch  # noqa: F401  first: loaded late in this run, its MKL was seen to end the process
 
 from MedFusionLib import units
 from MedFusionLib.intensity import Window
 from MedFusionLib.result import FusionResult, Verdict
 from MedFusionLib.segmentation import Segment, Segmentation
 from MedFusionLib.volume import Geometry, Volume
+from MedFusionScene.gl import offscreen_problem
 
 pytest.importorskip("slicer", reason="needs slicer-core")
 

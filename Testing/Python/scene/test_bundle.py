@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
+
+from MedFusionLib.errors import MedFusionError, UnreadableFile
+from MedFusionLib.segmentation import MASS
 from MedFusionScene.bundle import open_bundle, save_bundle
 from MedFusionScene.nodes import volume_from_node
 from MedFusionScene.segmentations import segmentation_from_node
 from MedFusionScene.show import SCALAR_REFERENCE, SOURCE_REFERENCE, show_result
-
-from MedFusionLib.errors import MedFusionError, UnreadableFile
-from MedFusionLib.segmentation import MASS
 
 
 @pytest.fixture

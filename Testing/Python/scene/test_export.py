@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import slicer
 import vtk
+
+from MedFusionLib.errors import UsageError
 from MedFusionScene import export, gl
 from MedFusionScene.export import scene_from_result
 from MedFusionScene.headless import HeadlessApplication
-
-from MedFusionLib.errors import UsageError
 
 
 def _size(path) -> tuple:

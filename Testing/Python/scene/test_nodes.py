@@ -5,10 +5,10 @@ import pytest
 import slicer
 import slicer.util
 import vtk
-from MedFusionScene.nodes import colour_node_from_array, node_from_volume, volume_from_node
 
 from MedFusionLib import units
 from MedFusionLib.errors import NotSupported, UsageError
+from MedFusionScene.nodes import colour_node_from_array, node_from_volume, volume_from_node
 
 
 def _scalar_node(scene, name="volume", array=None):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from MedFusionScene.segmentations import node_from_segmentation, segmentation_from_node
 
 from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.io.segmentation_file import write_segmentation
 from MedFusionLib.segmentation import MASS, PRIMARY_NEOPLASM, Segment, Segmentation
+from MedFusionScene.segmentations import node_from_segmentation, segmentation_from_node
 
 
 def _two_segments(lesion) -> Segmentation:

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slicer
-from MedFusionScene import logic
-from MedFusionScene.display import colour_node, set_layers, set_opacity, show_window
-from MedFusionScene.nodes import node_from_volume, volume_from_node
-from MedFusionScene.segmentations import node_from_segmentation
-from MedFusionScene.show import RECORD_REFERENCE, SCALAR_REFERENCE, SOURCE_REFERENCE, show_result
 
 import MedFusionLib
 from MedFusionLib.errors import NotAligned, UsageError
 from MedFusionLib.intensity import Window
 from MedFusionLib.units import FUSION_INDEX
+from MedFusionScene import logic
+from MedFusionScene.display import colour_node, set_layers, set_opacity, show_window
+from MedFusionScene.nodes import node_from_volume, volume_from_node
+from MedFusionScene.segmentations import node_from_segmentation
+from MedFusionScene.show import RECORD_REFERENCE, SCALAR_REFERENCE, SOURCE_REFERENCE, show_result
 
 
 def _names(scene) -> set:

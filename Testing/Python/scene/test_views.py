@@ -4,16 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
-from MedFusionScene.display import set_layers, show_colours, show_window
-from MedFusionScene.nodes import colour_node_from_array, node_from_volume
-from MedFusionScene.segmentations import node_from_segmentation
-from MedFusionScene.show import show_result
-from MedFusionScene.slice_view import SliceView
 from vtk.util.numpy_support import vtk_to_numpy
 
 from MedFusionLib import units
 from MedFusionLib.intensity import Window
 from MedFusionLib.volume import Geometry, Volume
+from MedFusionScene.display import set_layers, show_colours, show_window
+from MedFusionScene.nodes import colour_node_from_array, node_from_volume
+from MedFusionScene.segmentations import node_from_segmentation
+from MedFusionScene.show import show_result
+from MedFusionScene.slice_view import SliceView
 
 pytestmark = pytest.mark.usefixtures("needs_gl")
 
