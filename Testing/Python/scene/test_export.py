@@ -3,6 +3,7 @@
 import ast
 import ctypes
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -68,10 +69,28 @@ def test_the_packages_to_install_are_named(monkeypatch):
     assert "libosmesa6" in problem
 
 
-@pytest.mark.parametrize("library", ["libEGL.so.1", "libOSMesa.so.8"])
-def test_one_of_the_two_libraries_is_enough(monkeypatch, library):
+@pytest.mark.parametrize(
+    ("library", "window"), [("libEGL.so.1", "vtkEGLRenderWindow"), ("libOSMesa.so.8", "vtkOSOpenGLRenderWindow")]
+)
+def test_one_of_the_two_libraries_is_enough(monkeypatch, library, window):
     _pretend_libraries(monkeypatch, library)
+    monkeypatch.setattr(gl, "_window_class", lambda: window)
     assert gl.offscreen_problem() is None
+
+
+@pytest.mark.usefixtures("needs_gl")
+def test_a_gl_library_without_a_driver_is_noticed_before_it_ends_the_process(project_folder):
+    if gl._loads("libOSMesa.so.8"):
+        pytest.skip("OSMesa draws without a driver")
+    code = "from MedFusionScene.gl import offscreen_problem; print(offscreen_problem())"
+    environment = {**os.environ, "__EGL_VENDOR_LIBRARY_FILENAMES": os.devnull, "LIBGL_DRIVERS_PATH": os.devnull}
+    environment.pop("DISPLAY", None)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=project_folder / "MedFusion", env=environment,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "no driver" in run.stdout
+    assert "libgl1-mesa-dri" in run.stdout
 
 
 def test_an_application_leaves_no_folder_and_no_scene_behind():
