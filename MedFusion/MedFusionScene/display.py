@@ -8,6 +8,7 @@ from MedFusionLib.colour import lookup_table, table_title
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window
 from MedFusionLib.volume import FUNCTIONAL_MODALITIES
+from MedFusionScene.nodes import modality_of
 
 FUNCTIONAL_TABLE = "inferno"
 
@@ -71,3 +72,11 @@ def set_opacity(composite, opacity: float) -> None:
     if not 0 <= opacity <= 1:
         raise UsageError(f"Opacity {opacity}", "a number from 0 (anatomy only) to 1 (function only)")
     composite.SetForegroundOpacity(opacity)
+
+
+def layer_order(nodes) -> tuple:
+    """Of volume nodes, reference first: which one goes below (anatomy) and which one above (function)."""
+    functional = [node for node in nodes if modality_of(node) in FUNCTIONAL_MODALITIES]
+    above = next((node for node in functional if node is not nodes[0]), nodes[1])
+    below = next((node for node in nodes if node is not above and node not in functional), nodes[0])
+    return below, above

@@ -173,3 +173,17 @@ def _unit(node, modality: str, given: str | Unit | None) -> Unit:
         return units.ARBITRARY
     # Slicer reads CT in HU; only a DICOM series is known to be one
     return units.HOUNSFIELD if modality == "CT" and _dicom_modality(node) == "CT" else units.UNKNOWN
+
+
+def modality_of(node) -> str:
+    """The modality of a volume node by DICOM, by our own attribute, or by its name; OT otherwise."""
+    return _modality(node, None)[0]
+
+
+def describe_node(node) -> str:
+    """One line on a volume node: name, modality, unit, voxels. Refuses what cannot be a source, as `volume_from_node`."""
+    _check_kind(node)
+    modality = modality_of(node)
+    columns, rows, slices = node.GetImageData().GetDimensions()
+    size = " x ".join(f"{length:.3g}" for length in node.GetSpacing())
+    return f"{node.GetName()}: {modality}, {_unit(node, modality, None)}, {columns} x {rows} x {slices} voxels of {size} mm"
