@@ -1,4 +1,4 @@
-"""MedFusion: the 3D Slicer module. Thin: the panel is in MedFusionWidgets, the work in MedFusionScene and MedFusionLib."""
+"""MedFusion, the 3D Slicer module: the panel is in MedFusionWidgets, the work in MedFusionScene and MedFusionLib."""
 
 import importlib.util
 import os
@@ -158,5 +158,6 @@ class MedFusionTest(ScriptedLoadableModuleTest):
         fused = MedFusionLogic().fuse(nodes, method="average", force=True)
         values = slicer.util.arrayFromVolume(fused)
         self.assertEqual(values.shape, ramp.shape)
-        self.assertTrue(0 <= values.min() and values.max() <= 1)
+        self.assertGreaterEqual(values.min(), 0)
+        self.assertLessEqual(values.max(), 1)
         self.assertLess(abs(values - values[::-1]).max(), 1e-5)

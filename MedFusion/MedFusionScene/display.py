@@ -15,6 +15,7 @@ FUNCTIONAL_TABLE = "inferno"
 
 def show_window(node, window: Window) -> None:
     """Display a volume node with a window, not with one that Slicer guesses."""
+    node.CreateDefaultDisplayNodes()  # a node made by a script may have none
     display = node.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(window.lower, window.upper)

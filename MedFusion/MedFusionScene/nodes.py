@@ -181,9 +181,16 @@ def modality_of(node) -> str:
 
 
 def describe_node(node) -> str:
-    """One line on a volume node: name, modality, unit, voxels. Refuses what cannot be a source, as `volume_from_node`."""
+    """One line on a volume node: name, modality, unit, voxels.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be a source, as `volume_from_node` does.
+    """
     _check_kind(node)
     modality = modality_of(node)
     columns, rows, slices = node.GetImageData().GetDimensions()
     size = " x ".join(f"{length:.3g}" for length in node.GetSpacing())
-    return f"{node.GetName()}: {modality}, {_unit(node, modality, None)}, {columns} x {rows} x {slices} voxels of {size} mm"
+    meaning = f"{modality}, {_unit(node, modality, None)}"
+    return f"{node.GetName()}: {meaning}, {columns} x {rows} x {slices} voxels of {size} mm"
