@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -42,6 +43,8 @@ class MedFusion(ScriptedLoadableModule):
             "Fuse co-registered CT, MR, PET and SPECT into one volume that stays quantitative and auditable, and draw "
             "the tumour on top of it. Research use only. Not for primary diagnosis."
         )
+        # Slicer looks for the icon beside the module only, which misses it in a source checkout
+        self.parent.icon = qt.QIcon(findResource("Icons/MedFusion.png"))
         self.parent.acknowledgementText = _("Every method names its paper in the tooltip of the method list.")
 
 

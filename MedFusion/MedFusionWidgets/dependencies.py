@@ -1,9 +1,14 @@
 """What must be installed before a fusion can run, asked for and never taken."""
 
+import importlib
 import importlib.util
+import logging
+from subprocess import CalledProcessError
 
 import slicer
 from slicer.i18n import tr as _
+
+logger = logging.getLogger(__name__)
 
 # import name -> what pip installs; torch comes through Slicer's PyTorch extension
 LIBRARIES = {
@@ -35,21 +40,59 @@ def ensureDependencies():
         Why the fusion cannot run; empty when it can.
     """
     missing = missingLibraries()
-    if missing:
-        question = _("MedFusion needs these libraries, about 30 MB: {names}. Install them now?").format(
-            names=", ".join(missing)
-        )
+    problem = _installLibraries(missing) if missing else ""
+    if not problem and isTorchMissing():
+        problem = _installTorch()
+    importlib.invalidate_caches()
+    return problem
+
+
+def _installLibraries(missing):
+    names = ", ".join(missing)
+    try:
+        if importlib.util.find_spec("slicer.packaging") is not None:
+            return _installWithPackaging(missing, names)
+        question = _("MedFusion needs these libraries, about 30 MB: {names}. Install them now?").format(names=names)
         if not slicer.util.confirmOkCancelDisplay(question):
-            return _("These libraries are missing: {names}.").format(names=", ".join(missing))
+            return _refused(names)
         slicer.util.pip_install(missing)
-    return _ensureTorch() if isTorchMissing() else ""
+    except CalledProcessError as error:
+        logger.error("pip ended with code %s for %s", error.returncode, names)
+        return _(
+            "These libraries could not be installed: {names}. Connect to the internet and try again, or install "
+            "them from a folder of wheels."
+        ).format(names=names)
+    return ""
 
 
-def _ensureTorch():
+def _installWithPackaging(missing, names):
+    """Slicer 5.11 and later ask by themselves and show the progress."""
+    import slicer.packaging
+
+    try:
+        slicer.packaging.pip_ensure(missing, requester="MedFusion")
+    except RuntimeError as error:  # documented for a person who declines
+        logger.info("Libraries were not installed: %s", error)
+        return _refused(names)
+    # in Slicer's testing mode nothing is installed
+    return _refused(names) if missingLibraries() else ""
+
+
+def _refused(names):
+    return _("These libraries are missing: {names}. Press Apply again to install them.").format(names=names)
+
+
+def _installTorch():
+    halfInstalled = importlib.util.find_spec("torch")
+    if halfInstalled is not None:
+        folders = ", ".join(halfInstalled.submodule_search_locations or ())
+        return _("PyTorch is only half installed. Delete {folders}, restart Slicer and press Apply again.").format(
+            folders=folders
+        )
     if importlib.util.find_spec("PyTorchUtils") is None:
         return _("PyTorch is missing. Install the PyTorch extension in the Extensions Manager and restart Slicer.")
     import PyTorchUtils
 
     logic = PyTorchUtils.PyTorchUtilsLogic()
     torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH)
-    return "" if torch else _("PyTorch was not installed.")
+    return "" if torch else _("PyTorch was not installed. Press Apply again to install it.")

@@ -9,7 +9,8 @@ class DisplaySection:
     def __init__(self, ui):
         self.ui = ui
         ui.opacitySlider.connect("valueChanged(double)", self.setOpacity)
-        ui.overlayCheckBox.connect("toggled(bool)", self.setOverlay)
+        # only the person's click: opening the module must not show what somebody hid
+        ui.overlayCheckBox.connect("clicked(bool)", self.setOverlay)
         ui.layersButton.connect("clicked()", self.showLayers)
         self._nodes = []
 
@@ -33,8 +34,11 @@ class DisplaySection:
         """0 shows the anatomy only, 1 the function only."""
         from MedFusionScene.display import composite_nodes, set_opacity
 
+        sources = {node.GetID() for node in self._nodes}
         for composite in composite_nodes(slicer.mrmlScene):
-            set_opacity(composite, opacity)
+            # views that show something else belong to other modules
+            if composite.GetForegroundVolumeID() in sources:
+                set_opacity(composite, opacity)
 
     def setOverlay(self, shown):
         """Draw or hide all segmentations."""

@@ -25,12 +25,14 @@ class InputsSection:
 
     def refresh(self):
         """Say what the chosen volumes are; return why they cannot be fused, empty when they can."""
+        from MedFusionLib.errors import MedFusionError
+        from MedFusionScene.nodes import describe_node
+
         descriptions, problem = [], ""
         for node in self.nodes():
             try:
-                descriptions.append(self._describe(node))
-            except Exception as error:
-                # a sentence for the person; whatever it is, this volume cannot be a source
+                descriptions.append(describe_node(node))
+            except MedFusionError as error:  # says why this volume cannot be a source
                 problem = problem or str(error)
         self.ui.sourcesLabel.text = "\n".join(descriptions)
         return problem or self._whyNot()
@@ -44,9 +46,3 @@ class InputsSection:
         if len({node.GetID() for node in nodes}) < len(nodes):
             return _("The same volume is chosen twice.")
         return ""
-
-    @staticmethod
-    def _describe(node):
-        from MedFusionScene.nodes import describe_node
-
-        return describe_node(node)

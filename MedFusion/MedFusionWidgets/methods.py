@@ -2,6 +2,8 @@
 
 from slicer.i18n import tr as _
 
+from MedFusionWidgets.dependencies import isTorchMissing
+
 AUTOMATIC = ""
 
 
@@ -12,7 +14,8 @@ class MethodSection:
         self.ui = ui
         self._onChanged = onChanged
         self._infos = {}
-        self._fill()
+        self._addChoices()
+        self.fill()
         ui.methodComboBox.connect("currentIndexChanged(int)", self._changed)
         ui.modeComboBox.connect("currentIndexChanged(int)", self._changed)
         ui.deviceComboBox.connect("currentIndexChanged(int)", self._changed)
@@ -32,7 +35,10 @@ class MethodSection:
             (self.ui.modeComboBox, mode),
             (self.ui.deviceComboBox, device),
         ):
+            # what is shown here was chosen before: it is no new choice
+            wereBlocked = box.blockSignals(True)
             box.currentIndex = max(0, box.findData(value))
+            box.blockSignals(wereBlocked)
         self._describe()
 
     def setEnabled(self, enabled):
@@ -40,20 +46,23 @@ class MethodSection:
         for box in (self.ui.methodComboBox, self.ui.modeComboBox, self.ui.deviceComboBox):
             box.enabled = enabled
 
-    def _fill(self):
+    def fill(self):
+        """Add what the catalogue holds; without PyTorch it cannot be read and the list stays as it is."""
+        if self._infos or isTorchMissing():
+            return
         import MedFusionLib
 
-        box = self.ui.methodComboBox
-        box.addItem(_("Recommended for these modalities"), AUTOMATIC)
         for info in sorted(MedFusionLib.methods(), key=lambda info: info.family):
             self._infos[info.name] = info
-            box.addItem(f"{info.title} ({info.family})", info.name)
+            self.ui.methodComboBox.addItem(f"{info.title} ({info.family})", info.name)
+
+    def _addChoices(self):
+        self.ui.methodComboBox.addItem(_("Recommended for these modalities"), AUTOMATIC)
         self.ui.modeComboBox.addItem(_("Volume (true 3-D)"), "volume")
         self.ui.modeComboBox.addItem(_("Slice by slice"), "slice")
         self.ui.deviceComboBox.addItem(_("Automatic"), "auto")
         self.ui.deviceComboBox.addItem(_("Processor"), "cpu")
         self.ui.deviceComboBox.addItem(_("Graphics card (CUDA)"), "cuda")
-        self._describe()
 
     def _changed(self, index):
         self._describe()

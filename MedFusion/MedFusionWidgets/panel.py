@@ -23,6 +23,7 @@ class Panel:
         self.task = Task()
         self.parameters = None
         self._guiTag = None
+        self._isBusy = False
         self.inputs = InputsSection(ui, self.refresh)
         self.methods = MethodSection(ui, self._rememberMethod)
         self.display = DisplaySection(ui)
@@ -51,7 +52,7 @@ class Panel:
 
     def refresh(self):
         """Say what is chosen, and enable Apply or say why not."""
-        if self.task.isRunning:
+        if self._isBusy:
             return
         problem = self.inputs.refresh()
         self.ui.applyButton.text = _("Apply")
@@ -62,23 +63,25 @@ class Panel:
 
     def onApplyButton(self):
         """Start the fusion, or cancel the one that runs."""
-        if self.task.isRunning:
+        if self._isBusy:
             self.task.cancel()
             self.ui.statusLabel.text = _("Cancelling ...")
             return
-        problem = ensureDependencies()
-        if problem:
-            self.ui.statusLabel.text = problem
-            slicer.util.errorDisplay(problem)
-            return
         self._lock()
         try:
-            message = self._fuse()
+            message = self._installWhatIsMissing() or self._fuse()
         except Exception as error:
             message = self._explain(error)
         finally:
             self._unlock()
         self.ui.statusLabel.text = message
+
+    def _installWhatIsMissing(self):
+        """Why the fusion cannot run; empty when it can."""
+        problem = ensureDependencies()
+        if not problem:
+            self.methods.fill()
+        return problem
 
     def _fuse(self):
         """Fuse in a thread, then show the result in the main thread."""
@@ -95,7 +98,6 @@ class Panel:
             return _("The scene was closed meanwhile; the result was dropped.")
         fused = show(result, nodes)
         parameters.fusedVolume = fused
-        self.display.setOverlay(self.ui.overlayCheckBox.checked)
         return _("{verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )
@@ -106,13 +108,15 @@ class Panel:
 
         if isinstance(error, Cancelled):
             return _("Cancelled.")
+        # the log gets no message: it may name a volume, and a volume may be named after a patient
+        logger.error("Fusion failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
         details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        logger.error("Fusion failed: %s", details)
         sentence = str(error) if isinstance(error, MedFusionError) else _("The fusion failed unexpectedly.")
         slicer.util.errorDisplay(sentence, detailedText=details)
         return sentence
 
     def _lock(self):
+        self._isBusy = True
         self.inputs.setEnabled(False)
         self.methods.setEnabled(False)
         self.ui.applyButton.text = _("Cancel")
@@ -122,6 +126,7 @@ class Panel:
         self.ui.statusLabel.text = _("Fusing ...")
 
     def _unlock(self):
+        self._isBusy = False
         self.inputs.setEnabled(True)
         self.methods.setEnabled(True)
         self.ui.progressBar.visible = False

@@ -34,7 +34,7 @@ class Stage:
 def stage() -> Iterator[Stage]:
     """Qt and Slicer's modules on top of a headless application that is already booted."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6 import QtWidgets
+    from PySide6 import QtGui, QtWidgets
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     from slicer_qt import module_classes, parameter_node, pythonqt, widgets
@@ -42,6 +42,7 @@ def stage() -> Iterator[Stage]:
     happened = Stage(errors=pythonqt.ERRORS)
     pythonqt.ERRORS.clear()
     modules = {
+        "qt": types.SimpleNamespace(QIcon=QtGui.QIcon),
         "slicer.ScriptedLoadableModule": module_classes,
         "slicer.parameterNodeWrapper": parameter_node,
         "slicer.i18n": types.SimpleNamespace(tr=str, translate=lambda context, text: text),

@@ -66,12 +66,14 @@ def _connect(sender, signature: str, slot) -> None:
     name, arguments = _split(signature)
     _check_signal(type(sender), sender, signature)
 
-    def receive(*values):
+    def call(*values):
         try:
-            slot(*values[: len(arguments)])
+            slot(*values)
         except Exception:
             ERRORS.append(traceback.format_exc())
 
+    # Qt for Python hands over as many values as the slot names: that tells clicked() from clicked(bool)
+    receive = (lambda: call(), lambda one: call(one), lambda one, two: call(one, two))[len(arguments)]
     QtCore.QObject.__getattribute__(sender, name).connect(receive)
     QtCore.QObject.__getattribute__(sender, "__dict__").setdefault("_slots", {})[signature, slot] = receive
 
