@@ -81,6 +81,7 @@ class Panel:
         problem = ensureDependencies()
         if not problem:
             self.methods.fill()
+            self.methods.show(self.parameters.method, self.parameters.mode, self.parameters.device)
         return problem
 
     def _fuse(self):
@@ -98,7 +99,7 @@ class Panel:
             return _("The scene was closed meanwhile; the result was dropped.")
         fused = show(result, nodes)
         parameters.fusedVolume = fused
-        return _("{verdict}: {reason} Fused in {seconds:.1f} s.").format(
+        return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )
 

@@ -43,6 +43,15 @@ class MRMLWidget(PythonQt, QtWidgets.QWidget):
 class CollapsibleButton(PythonQt, QtWidgets.QGroupBox):
     imitates = "ctkCollapsibleButton"
 
+    def event(self, event):
+        # the button's text stands where a group box has its title
+        if event.type() == QtCore.QEvent.Type.DynamicPropertyChange:
+            QtWidgets.QGroupBox.setTitle(self, QtCore.QObject.property(self, "text"))
+        return QtWidgets.QGroupBox.event(self, event)
+
+
+_STEPS = 1000
+
 
 class SliderWidget(PythonQt, QtWidgets.QWidget):
     imitates = "ctkSliderWidget"
@@ -52,6 +61,13 @@ class SliderWidget(PythonQt, QtWidgets.QWidget):
         super().__init__(parent)
         for name, number in (("minimum", 0.0), ("maximum", 99.0), ("value", 0.0), ("singleStep", 1.0)):
             QtWidgets.QWidget.setProperty(self, name, number)
+        self._bar = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self._bar.setMaximum(_STEPS)
+        self._bar.sliderMoved.connect(self._moved)
+        QtWidgets.QHBoxLayout(self).addWidget(self._bar)
+
+    def _moved(self, step):
+        self.setValue(self.minimum + (self.maximum - self.minimum) * step / _STEPS)
 
     def setValue(self, value):
         self.setProperty("value", value)
@@ -62,6 +78,7 @@ class SliderWidget(PythonQt, QtWidgets.QWidget):
         changed = self.property(name) != value
         QtWidgets.QWidget.setProperty(self, name, value)
         if name == "value" and changed:
+            self._bar.setValue(round(_STEPS * (value - self.minimum) / (self.maximum - self.minimum)))
             self.valueChanged.emit(value)
         return True
 
