@@ -106,7 +106,7 @@ def test_nothing_heavy_is_imported_with_the_library():
 def test_opening_slicer_loads_nothing_heavy(project_folder):
     path = project_folder / "MedFusion" / "MedFusion.py"
     at_start = {name.split(".")[0] for name, is_at_file_scope in imports(path) if is_at_file_scope}
-    assert at_start == {"importlib", "os", "sys", "slicer"}
+    assert at_start <= {"importlib", "os", "sys", "qt", "slicer"}
 
 
 def test_slicer_finds_a_module_and_not_a_package(project_folder):
