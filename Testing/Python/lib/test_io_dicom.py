@@ -201,3 +201,28 @@ def test_broken_files_give_a_volume_or_one_clear_error(data_folder, caplog):
         except MedFusionError as error:
             assert error.what and "FUZZ" not in str(error)
     assert "FUZZ" not in caplog.text  # parsers quote what they choke on, names included
+
+
+@pytest.mark.parametrize("recipe", [Recipe(plane=plane) for plane in ("axial", "sagittal", "coronal", "oblique")])
+def test_highdicom_finds_the_same_order_and_spacing(tmp_path, recipe):
+    import pydicom
+    from highdicom.spatial import get_series_volume_positions
+
+    write_series(tmp_path, recipe)
+    datasets = [pydicom.dcmread(path) for path in sorted(tmp_path.iterdir())]
+    spacing, order = get_series_volume_positions(datasets)
+    volume = mf.read_volume(tmp_path)
+    assert spacing == pytest.approx(volume.geometry.spacing_mm[2])
+    # highdicom may count from the other end: its order is ours or ours reversed
+    ours = [int(np.rint(volume.geometry.to_ijk(np.array(d.ImagePositionPatient) * (-1, -1, 1))[2])) for d in datasets]
+    assert order in (ours, [len(ours) - 1 - n for n in ours])
+
+
+@pytest.mark.parametrize("defect", ["a missing slice", "a duplicate", "uneven steps", "a tilted gantry"])
+def test_highdicom_refuses_what_we_refuse(tmp_path, defect):
+    import pydicom
+    from highdicom.spatial import get_series_volume_positions
+
+    write_series(tmp_path, DEFECTS[defect][0])
+    datasets = [pydicom.dcmread(path) for path in tmp_path.iterdir()]
+    assert get_series_volume_positions(datasets) == (None, None)
