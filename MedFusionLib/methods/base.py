@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALL_PAIRS = ("MR-CT", "MR-NM", "MR-PT", "CT-PT", "CT-NM", "NM-PT", "MR-MR")
 

@@ -146,3 +146,9 @@ def test_the_table_of_methods_in_the_readme_is_the_catalogue(project_folder):
     spec.loader.exec_module(tool)
     text = (project_folder / "README.md").read_text(encoding="utf-8")
     assert tool.with_table(text) == text, "run: python tools/update_readme.py"
+
+
+def test_the_help_of_the_command_line_comes_without_torch():
+    code = "import sys; from MedFusionLib import cli; cli._parser(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "False", done.stderr
