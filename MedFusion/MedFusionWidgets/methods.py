@@ -47,14 +47,18 @@ class MethodSection:
             box.enabled = enabled
 
     def fill(self):
-        """Add what the catalogue holds; without PyTorch it cannot be read and the list stays as it is."""
+        """Add what the catalogue holds, and say whether the list has changed.
+
+        Without PyTorch the catalogue cannot be read and the list stays as it is.
+        """
         if self._infos or isTorchMissing():
-            return
+            return False
         import MedFusionLib
 
         for info in sorted(MedFusionLib.methods(), key=lambda info: info.family):
             self._infos[info.name] = info
             self.ui.methodComboBox.addItem(f"{info.title} ({info.family})", info.name)
+        return True
 
     def _addChoices(self):
         self.ui.methodComboBox.addItem(_("Recommended for these modalities"), AUTOMATIC)

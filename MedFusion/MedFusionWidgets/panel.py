@@ -79,8 +79,7 @@ class Panel:
     def _installWhatIsMissing(self):
         """Why the fusion cannot run; empty when it can."""
         problem = ensureDependencies()
-        if not problem:
-            self.methods.fill()
+        if not problem and self.methods.fill() and self.parameters is not None:
             self.methods.show(self.parameters.method, self.parameters.mode, self.parameters.device)
         return problem
 
@@ -97,6 +96,8 @@ class Panel:
         )
         if self.parameters is not parameters or any(node.GetScene() is None for node in nodes):
             return _("The scene was closed meanwhile; the result was dropped.")
+        if self.task.isCancelled():
+            return _("Cancelled.")
         fused = show(result, nodes)
         parameters.fusedVolume = fused
         return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(

@@ -25,6 +25,10 @@ class Task:
         """Ask the work to stop."""
         self._cancel.set()
 
+    def isCancelled(self):
+        """Whether the person asked to stop; work that was nearly done may have ended all the same."""
+        return self._cancel.is_set()
+
     def run(self, work, onProgress):
         """Run the work and return its outcome, or raise its error; events are processed meanwhile.
 

@@ -1,6 +1,7 @@
 """The panel leaves alone what it did not make."""
 
 import logging
+import time
 
 import numpy as np
 import pytest
@@ -49,6 +50,26 @@ def test_the_log_of_a_failed_fusion_names_no_volume(widget, application, stage, 
     assert "DOE^JANE holds values that are not finite" in stage.dialogs[0]
     assert "UsageError" in caplog.text
     assert "DOE" not in caplog.text
+
+
+def test_a_cancel_at_the_last_moment_still_drops_the_result(widget, application, stage, monkeypatch):
+    import MedFusionLib
+
+    fuse = MedFusionLib.fuse
+
+    def deaf_fuse(case, progress, cancelled, **options):
+        time.sleep(0.1)
+        return fuse(case, **options)
+
+    nodes = [node_from_volume(volume, application.scene) for volume in head_pair()]
+    widget.ui.referenceVolume.setCurrentNode(nodes[0])
+    widget.ui.secondVolume.setCurrentNode(nodes[1])
+    count = application.scene.GetNumberOfNodes()
+    monkeypatch.setattr(MedFusionLib, "fuse", deaf_fuse)
+    stage.on_events = lambda: stage.waits[1:] or widget.ui.applyButton.click()
+    widget.ui.applyButton.click()
+    assert widget.ui.statusLabel.text == "Cancelled."
+    assert application.scene.GetNumberOfNodes() == count
 
 
 def test_a_second_click_before_the_work_starts_starts_nothing_twice(widget, application, stage, monkeypatch):
