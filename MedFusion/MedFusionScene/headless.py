@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import shutil
 import tempfile
@@ -44,9 +42,6 @@ class HeadlessApplication:
             raise UsageError(
                 "A headless application inside 3D Slicer", "no application", "Use slicer.mrmlScene instead"
             )
-        # after Slicer's views have drawn, loading torch's math library has been seen to end the process
-        if importlib.util.find_spec("torch"):
-            importlib.import_module("torch")
         self.folder = Path(tempfile.mkdtemp(prefix="medfusion-"))
         self._redirect_messages()
         self.scene = slicer.vtkMRMLScene()

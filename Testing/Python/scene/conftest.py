@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch  # noqa: F401  first: loaded late in this run, its MKL was seen to end the process
 
 from MedFusionLib import units
 from MedFusionLib.intensity import Window

@@ -1,5 +1,7 @@
 """A scene bundle brings everything back, voxel by voxel."""
 
+import os
+
 import numpy as np
 import pytest
 import slicer
@@ -67,3 +69,11 @@ def test_what_is_no_bundle_is_refused_by_name(scene, tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UnreadableFile, match=r"case\.mrb"):
         open_bundle(scene, path)
+
+
+def test_a_broken_bundle_does_not_take_the_working_folder_away(scene, tmp_path):
+    before = os.getcwd()
+    (tmp_path / "broken.mrb").write_bytes(b"no archive")
+    with pytest.raises(UnreadableFile):
+        open_bundle(scene, tmp_path / "broken.mrb")
+    assert os.getcwd() == before
