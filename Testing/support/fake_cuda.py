@@ -55,7 +55,8 @@ def fake_cuda(*, dynamic_shapes: bool = False) -> Iterator[None]:
     """Run the block with fake tensors, on which ``device="cuda"`` is allowed.
 
     Real tensors made before the block (weights) may be moved with ``.to("cuda")``. Skips the test
-    with a reason where the guard cannot be built or where a real CUDA device makes it pointless.
+    with a reason where the guard cannot be built, where torch is a CUDA build (it has a guard of its
+    own), or where a real CUDA device makes it pointless.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def fake_cuda(*, dynamic_shapes: bool = False) -> Iterator[None]:
     """
     if torch.cuda.is_available():
         pytest.skip("a real CUDA device is here: test on it instead of a pretended one")
+    if torch.version.cuda is not None:
+        pytest.skip("this torch is a CUDA build, whose own device guard must not be replaced: use a CPU build")
     _load_guard()
     shapes = None
     if dynamic_shapes:
