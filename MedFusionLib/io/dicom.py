@@ -48,21 +48,30 @@ def read_dicom(
     SuvUnavailable
         When PET lacks what SUV needs.
     """
-    with without_quotes():  # header values are parsed when they are touched
-        return _read(path, check_modality(modality), parse_unit(unit), name)
+    return read_series(_one_series(path), modality, unit, name=name)
 
 
-def _read(path: Path, said: str | None, asked: Unit, name: str | None) -> Volume:
-    series = _one_series(path)
-    found = series.modality if series.modality in MODALITIES else "OT"
-    if said and said != found:
-        raise UsageError(f"The series is {series.modality}, but {said} was given", "the modality of the series")
+def read_series(
+    series: Series, modality: str | None = None, unit: str | Unit | None = None, *, name: str | None = None
+) -> Volume:
+    """Read a series that `find_series` found; arguments and errors as for `read_dicom`."""
+    said, asked = check_modality(modality), parse_unit(unit)
     try:
-        stack = stack_series(series)
+        with without_quotes():  # header values are parsed when they are touched
+            return _read(series, said, asked, name)
     except MedFusionError:
         raise
     except Exception as error:
-        raise _broken(series, error) from error
+        raise UnreadableFile(
+            f"The {series.modality} series has invalid header values ({type(error).__name__})", "a valid DICOM series"
+        ) from error
+
+
+def _read(series: Series, said: str | None, asked: Unit, name: str | None) -> Volume:
+    found = series.modality if series.modality in MODALITIES else "OT"
+    if said and said != found:
+        raise UsageError(f"The series is {series.modality}, but {said} was given", "the modality of the series")
+    stack = stack_series(series)
     factor, meaning, remarks = _scale(stack, found, asked)
     array, digests, padded = _read_pixels(stack, is_ct=found == "CT")
     if factor != 1.0:
@@ -121,33 +130,45 @@ def _read_pixels(stack: Stack, *, is_ct: bool) -> tuple[np.ndarray, list[str], i
         np.multiply(stored, np.float32(slope), out=array[number], casting="unsafe")
         array[number] += np.float32(intercept)
         if is_ct and padding is not None:
-            outside = stored == padding
+            outside = (stored >= padding[0]) & (stored <= padding[1])
             array[number][outside] = AIR_HU
             padded += int(outside.sum())
         digests.append(file_digest(header.path))
     return array, digests, padded
 
 
-def _one_slice(header: Header, shape: tuple[int, int]) -> tuple[np.ndarray, float, float, int | None]:
+def _one_slice(header: Header, shape: tuple[int, int]) -> tuple[np.ndarray, float, float, tuple[int, int] | None]:
+    """Stored pixels, rescale slope and intercept, and the lowest and highest value that means padding."""
     dataset = read_dataset(header.path, pixels=True)
     try:
         with without_quotes():
             stored = dataset.pixel_array
-            slope = float(dataset.get("RescaleSlope", 1) or 1)
-            intercept = float(dataset.get("RescaleIntercept", 0) or 0)
-            padding = dataset.get("PixelPaddingValue")
-            padding = None if padding is None else int(padding)
-    except (Exception, RecursionError, MemoryError) as error:
+            slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
+            padding = _padding(dataset)
+    except Exception as error:
         raise UnreadableFile(
             f"The pixels of {header.path.name} cannot be decoded ({type(error).__name__})", "complete pixel data",
             "Send the image again, or install the codec: pip install pylibjpeg-libjpeg pylibjpeg-openjpeg",
         ) from error  # fmt: skip
-    if stored.shape != shape or not np.isfinite([slope, intercept]).all():
-        raise UnreadableFile(f"{header.path.name} has pixels of shape {stored.shape}", f"{shape} with a finite rescale")
+    if stored.shape != shape:
+        raise UnreadableFile(f"{header.path.name} has pixels of shape {stored.shape}", f"{shape}")
+    if slope == 0 or not np.isfinite([slope, intercept]).all():
+        raise UnreadableFile(
+            f"{header.path.name} states a rescale of slope {slope:g} and intercept {intercept:g}",
+            "finite numbers, and a slope other than 0",
+        )
     return stored, slope, intercept, padding
 
 
-def _broken(series: Series, error: Exception) -> UnreadableFile:
-    return UnreadableFile(
-        f"The {series.modality} series has invalid header values ({type(error).__name__})", "a valid DICOM series"
-    )
+def _number(dataset, keyword: str, absent: float) -> float:
+    """Value of an element, or what its absence (or emptiness) means."""
+    value = dataset.get(keyword)
+    return absent if value is None or value == "" else float(value)
+
+
+def _padding(dataset) -> tuple[int, int] | None:
+    value, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
+    if value is None:
+        return None
+    ends = int(value), int(value if limit is None else limit)
+    return min(ends), max(ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -37,8 +38,9 @@ class Series:
 
     @property
     def modality(self) -> str:
-        """DICOM modality of the first file."""
-        return str(self.headers[0].dataset.get("Modality", "") or "OT")
+        """DICOM modality of the first file; OT when it states none, or something else than a code."""
+        stated = str(self.headers[0].dataset.get("Modality", "") or "")
+        return stated if re.fullmatch("[A-Z]{2,8}", stated) else "OT"
 
     def describe(self) -> str:
         """A few words without anything that could name the patient."""
@@ -54,7 +56,8 @@ def find_series(path: Path) -> list[Series]:
     Raises
     ------
     UnreadableFile
-        When a DICOM file is broken, or there are more files than any series has.
+        When a DICOM file is broken or cannot be opened (passing over it could shorten a series
+        unnoticed), or there are more files than any series has.
     """
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     if len(files) > MOST_FILES_PER_SERIES:
@@ -64,13 +67,21 @@ def find_series(path: Path) -> list[Series]:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file carries the DICOM mark behind its preamble."""
+    """Whether a file carries the DICOM mark behind its preamble.
+
+    Raises
+    ------
+    UnreadableFile
+        When the file cannot be opened.
+    """
     try:
         with open(path, "rb") as stream:
             stream.seek(_PREAMBLE)
             return stream.read(4) == b"DICM"
-    except OSError:
-        return False
+    except OSError as error:
+        raise UnreadableFile(
+            f"{path.name} cannot be opened ({type(error).__name__})", "a file that may be read", "Check its permissions"
+        ) from error
 
 
 def read_dataset(path: Path, *, pixels: bool) -> Dataset:
@@ -88,7 +99,7 @@ def read_dataset(path: Path, *, pixels: bool) -> Dataset:
             return _parse(path, pixels=pixels)
     except MedFusionError:
         raise
-    except (Exception, RecursionError, MemoryError) as error:
+    except Exception as error:
         raise UnreadableFile(
             f"{path.name} is not a readable DICOM file ({type(error).__name__})",
             "a valid DICOM file",
@@ -118,7 +129,20 @@ def _parse(path: Path, *, pixels: bool) -> Dataset:
     dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
     for keyword in ("SeriesInstanceUID", "Modality", "Rows", "Columns", "ImageOrientationPatient"):
         dataset.get(keyword)  # values are parsed when touched: touch them inside the boundary
+    _check_not_cut_off(path, dataset)
     return dataset
+
+
+def _check_not_cut_off(path: Path, dataset: Dataset) -> None:
+    """An image without its matrix would be passed over as no image, and a series be short of a slice."""
+    import pydicom
+
+    kind = pydicom.uid.UID(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
+    if kind.name.endswith("Image Storage") and not _has_image(dataset):
+        raise UnreadableFile(
+            f"{path.name} is an image without Rows and Columns, probably cut off", "a complete DICOM file",
+            "Send it again",
+        )  # fmt: skip
 
 
 def _has_image(dataset: Dataset) -> bool:

@@ -16,6 +16,8 @@ DUPLICATE_MM = 0.01
 LARGEST_TILT_DEGREES = 0.5
 STEP_TOLERANCE = 0.05
 """Real PET steps differ by a few hundredths of a millimetre; up to 5 % of the step is accepted."""
+LARGEST_DRIFT = 0.25
+"""Small differences of one sign add up: no slice may end up further than this part of a step from its grid plane."""
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -34,10 +36,10 @@ def stack_series(series: Series) -> Stack:
     Raises
     ------
     UnreadableFile
-        For mixed orientations or matrices, duplicate positions, missing or uneven slices, missing
-        geometry, a localiser, colours.
+        For mixed orientations, matrices or frames of reference, duplicate positions, missing or uneven
+        slices, slices shifted sideways, missing geometry, a localiser, colours.
     NotSupported
-        For multi-frame objects and a tilted gantry.
+        For multi-frame objects, a tilted gantry and tables of pixel values.
     """
     label = f"The {series.modality} series"
     _check_kind(label, series)
@@ -64,13 +66,21 @@ def _check_kind(label: str, series: Series) -> None:
         dataset = header.dataset
         if int(dataset.get("NumberOfFrames", 1) or 1) > 1 or "PerFrameFunctionalGroupsSequence" in dataset:
             raise NotSupported(f"{label} is a multi-frame object", "single-frame images", "Export it as single frames")
-        if int(dataset.get("SamplesPerPixel", 1) or 1) != 1:
+        if "ModalityLUTSequence" in dataset:
+            raise NotSupported(f"{label} translates its pixels by a table", "a rescale slope and intercept")
+        photometric = str(dataset.get("PhotometricInterpretation", "") or "MONOCHROME2").upper()
+        if int(dataset.get("SamplesPerPixel", 1) or 1) != 1 or not photometric.startswith("MONOCHROME"):
             raise UnreadableFile(
                 f"{label} is in colour, probably a secondary capture", "one number per pixel",
                 "Choose the original series: colours carry no quantity",
             )  # fmt: skip
         if "LOCALIZER" in [str(part).upper() for part in dataset.get("ImageType", []) or []]:
             raise UnreadableFile(f"{label} is a localiser", "a series of parallel slices", "Choose another series")
+    frames = len({str(header.dataset.get("FrameOfReferenceUID", "")) for header in series.headers})
+    if frames > 1:
+        raise UnreadableFile(
+            f"{label} lies in {frames} frames of reference", "one position of the patient", "Split it by position"
+        )
 
 
 def _one_orientation(label: str, series: Series) -> np.ndarray:
@@ -105,9 +115,7 @@ def _one_matrix(label: str, series: Series) -> np.ndarray:
 def _step(label, headers, positions: np.ndarray, normal: np.ndarray, notes: list[str]) -> np.ndarray:
     """Vector from one slice to the next in LPS, such that first and last slice are exact."""
     if len(headers) == 1:
-        thickness = headers[0].dataset.get("SpacingBetweenSlices") or headers[0].dataset.get("SliceThickness") or 1.0
-        notes.append(f"a single slice; its thickness of {float(thickness):g} mm is taken from the header")
-        return normal * float(thickness)
+        return normal * _thickness(headers[0], notes)
     depth = positions @ normal
     steps = np.diff(depth)
     duplicates = int((steps < DUPLICATE_MM).sum())
@@ -116,21 +124,49 @@ def _step(label, headers, positions: np.ndarray, normal: np.ndarray, notes: list
             f"{label} has {duplicates} slices at the place of another", "one slice per position",
             "It may hold several time points or echoes: export one of them",
         )  # fmt: skip
-    _check_tilt(label, positions, normal)
-    _check_even(label, steps, depth)
-    mean = (depth[-1] - depth[0]) / (len(depth) - 1)
-    off = float(np.abs(depth - (depth[0] + mean * np.arange(len(depth)))).max())
-    if off > 1e-3:
-        notes.append(f"slice positions deviate by up to {off:.3f} mm from even steps of {mean:.4f} mm")
+    _check_tilt(label, positions, normal, notes)
+    _check_even(label, steps)
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    _check_straight(label, positions - positions[0] - np.arange(len(positions))[:, None] * step, normal, step, notes)
     if len(headers) < 4:
         notes.append(f"only {len(headers)} slices")
-    return normal * mean
+    return step
 
 
-def _check_tilt(label: str, positions: np.ndarray, normal: np.ndarray) -> None:
+def _thickness(header: Header, notes: list[str]) -> float:
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        stated = abs(float(header.dataset.get(keyword) or 0))
+        if stated > 0:
+            notes.append(f"a single slice; its thickness of {stated:g} mm is taken from {keyword}")
+            return stated
+    notes.append("a single slice; its thickness is not stated and taken as 1 mm")
+    return 1.0
+
+
+def _check_straight(label, off: np.ndarray, normal: np.ndarray, step: np.ndarray, notes: list[str]) -> None:
+    """Where each slice lies against its plane of the grid, (K, 3) in mm: along the normal and sideways."""
+    along = off @ normal
+    sideways = float(np.linalg.norm(off - along[:, None] * normal, axis=1).max())
+    drift, size = float(np.abs(along).max()), float(step @ normal)
+    if sideways > STEP_TOLERANCE * size:
+        raise UnreadableFile(
+            f"{label} has slices shifted sideways by up to {sideways:.2f} mm", "slices stacked along a straight line"
+        )
+    if drift > LARGEST_DRIFT * size:
+        raise UnreadableFile(
+            f"{label} has uneven steps: slices lie up to {drift:.2f} mm from even steps of {size:.2f} mm",
+            "even steps between slices",
+        )
+    if drift > 1e-3:
+        notes.append(f"slice positions deviate by up to {drift:.3f} mm from even steps of {size:.4f} mm")
+
+
+def _check_tilt(label: str, positions: np.ndarray, normal: np.ndarray, notes: list[str]) -> None:
     way = positions[-1] - positions[0]
     along = float(way @ normal)
     angle = float(np.degrees(np.arctan2(np.linalg.norm(way - along * normal), along)))
+    if 0.05 < angle <= LARGEST_TILT_DEGREES:
+        notes.append(f"slices are sheared by {angle:.2f} degrees; the grid follows them")
     if angle > LARGEST_TILT_DEGREES:
         raise NotSupported(
             f"{label} was taken with a tilted gantry: slices are sheared by {angle:.1f} degrees",
@@ -138,7 +174,7 @@ def _check_tilt(label: str, positions: np.ndarray, normal: np.ndarray) -> None:
         )  # fmt: skip
 
 
-def _check_even(label: str, steps: np.ndarray, depth: np.ndarray) -> None:
+def _check_even(label: str, steps: np.ndarray) -> None:
     usual = float(np.median(steps))
     worst = int(np.argmax(np.abs(steps - usual)))
     if abs(steps[worst] - usual) <= STEP_TOLERANCE * usual:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from MedFusionLib.errors import MedFusionError, UnreadableFile
+from MedFusionLib.io.dicom import read_series
 from MedFusionLib.io.dicom_files import Series, find_series
 from MedFusionLib.io.read import has_reader, read_volume
 from MedFusionLib.volume import Volume
@@ -37,23 +40,35 @@ def inspect_path(path: str | Path, modality: str | None = None, unit: str | None
     path = Path(path)
     if not path.exists():
         raise UnreadableFile(f"No file or folder {path}", "an image file or a folder with DICOM series")
-    if path.is_dir():
-        series = find_series(path)
-        if len(series) > 1:
-            return [_one_of_several(path, one) for one in series]
-        files = [] if series else sorted(p for p in path.iterdir() if p.is_file() and has_reader(p))
-        if not series and not files:
-            raise UnreadableFile(f"{path} holds no image", "DICOM, NIfTI, NRRD, MHA, PNG or TIFF files")
-        if files:
-            return [_describe(file, modality, unit) for file in files]
-    return [_describe(path, modality, unit)]
-
-
-def _describe(path: Path, modality: str | None, unit: str | None) -> dict:
+    if path.is_file():
+        return [_describe(path, modality, partial(read_volume, path, modality, unit))]
     try:
-        volume = read_volume(path, modality, unit)
+        series = find_series(path)
     except MedFusionError as error:
-        return _problem(str(path), modality, str(error))
+        return [_problem(path, modality, str(error))]
+    if series:
+        return [_describe_series(path, one, len(series), modality, unit) for one in series]
+    files = sorted(p for p in path.iterdir() if p.is_file() and has_reader(p))
+    if not files:
+        raise UnreadableFile(f"{path} holds no image", "DICOM, NIfTI, NRRD, MHA, PNG or TIFF files")
+    return [_describe(file, modality, partial(read_volume, file, modality, unit)) for file in files]
+
+
+def _describe_series(path: Path, series: Series, count: int, modality: str | None, unit: str | None) -> dict:
+    found = _describe(path, series.modality, partial(read_series, series, modality, unit))
+    if count > 1:
+        folder = series.headers[0].path.parent
+        found["problems"].insert(
+            0, f"one of {count} series in this folder ({series.describe()} in {folder.name}/): read them one by one"
+        )
+    return found
+
+
+def _describe(path: Path, modality: str | None, read: Callable[[], Volume]) -> dict:
+    try:
+        volume = read()
+    except MedFusionError as error:
+        return _problem(path, modality, str(error))
     return {
         "path": str(path),
         "modality": volume.modality,
@@ -68,12 +83,6 @@ def _describe(path: Path, modality: str | None, unit: str | None) -> dict:
     }
 
 
-def _one_of_several(path: Path, series: Series) -> dict:
-    folder = series.headers[0].path.parent.name
-    sentence = f"one of several series in this folder; give its own folder ({folder}/) to read it"
-    return _problem(f"{path} ({series.describe()})", series.modality, sentence)
-
-
 def _remarks(volume: Volume) -> list[str]:
     remarks = []
     if not volume.unit.is_known:
@@ -85,6 +94,6 @@ def _remarks(volume: Volume) -> list[str]:
     return remarks
 
 
-def _problem(path: str, modality: str | None, sentence: str) -> dict:
+def _problem(path: Path, modality: str | None, sentence: str) -> dict:
     unknown = ("unit", "shape_kji", "spacing_mm", "ijk_to_ras", "min", "max", "frame_of_reference")
-    return {"path": path, "modality": modality, **dict.fromkeys(unknown), "problems": [sentence]}
+    return {"path": str(path), "modality": modality, **dict.fromkeys(unknown), "problems": [sentence]}

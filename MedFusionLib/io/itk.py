@@ -13,11 +13,14 @@ from MedFusionLib.io.nifti import RawImage
 from MedFusionLib.volume import Geometry
 
 SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+MOST_HEADER_BYTES = 1 << 20
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_itk(path: Path) -> RawImage:
     """Voxels and grid of an NRRD or MetaImage file with three dimensions.
+
+    Voxels may lie in a second file of the same folder (``.nhdr``, ``.mhd``), but nowhere else.
 
     Raises
     ------
@@ -50,7 +53,12 @@ def to_itk_image(array: np.ndarray, geometry: Geometry):
 def _read(path: Path) -> RawImage:
     import SimpleITK as sitk
 
+    is_nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
+    header = _header(path, is_nrrd=is_nrrd)
+    voxels = _separate_voxels(path, header)
     reader = sitk.ImageFileReader()
+    # named, since SimpleITK would otherwise choose a parser by content, DICOM included
+    reader.SetImageIO("NrrdImageIO" if is_nrrd else "MetaImageIO")
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     if reader.GetNumberOfComponents() != 1:
@@ -68,4 +76,37 @@ def _read(path: Path) -> RawImage:
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
-    return RawImage(array, checked_geometry(path.name, array.shape, LPS_TO_RAS @ matrix))
+    notes = () if "space" in header or not is_nrrd else ("the file names no patient space; taken as LPS",)
+    return RawImage(array, checked_geometry(path.name, array.shape, LPS_TO_RAS @ matrix), notes, voxels)
+
+
+def _header(path: Path, *, is_nrrd: bool) -> dict[str, str]:
+    """Fields of the text before the voxels, names in lower case without blanks."""
+    fields, sign, size = {}, ":" if is_nrrd else "=", 0
+    with open(path, "rb") as stream:
+        while line := stream.readline(MOST_HEADER_BYTES):
+            size += len(line)
+            text = line.decode("latin-1").strip()
+            if is_nrrd and not text:
+                break
+            name, found, value = text.partition(sign)
+            if found:
+                fields[name.lower().replace(" ", "")] = value.strip()
+            if name.strip() == "ElementDataFile":
+                break
+            if size > MOST_HEADER_BYTES:
+                raise UnreadableFile(f"{path.name} has a header without end", "a header of at most 1 MB")
+    return fields
+
+
+def _separate_voxels(path: Path, header: dict[str, str]) -> tuple[Path, ...]:
+    """The second file that holds the voxels, if there is one: a header must not reach beyond its folder."""
+    name = header.get("datafile", header.get("elementdatafile", "LOCAL")).removeprefix("./")
+    if name.upper() == "LOCAL":
+        return ()
+    if "%" in name or "\\" in name or Path(name).name != name or not (path.parent / name).is_file():
+        raise UnreadableFile(
+            f"{path.name} keeps its voxels elsewhere", "voxels in the file, or in one file of the same folder",
+            "Save it as one file (.nrrd, .mha)",
+        )  # fmt: skip
+    return (path.parent / name,)

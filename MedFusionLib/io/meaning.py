@@ -95,7 +95,7 @@ def check_modality(modality: str | None) -> str | None:
 
 
 def _find_unit(path, modality, given, sidecar, lowest, notes) -> tuple[Unit, tuple[str, ...]]:
-    stated = parse_unit(str(sidecar["Units"])) if sidecar.get("Units") else units.UNKNOWN
+    stated = _sidecar_unit(sidecar, notes)
     if stated.is_known and given.is_known and stated != given:
         raise UsageError(f"{path.name} is in {stated} by its sidecar, but {given} was given", "the same unit")
     found = stated if stated.is_known else given
@@ -107,6 +107,14 @@ def _find_unit(path, modality, given, sidecar, lowest, notes) -> tuple[Unit, tup
     for note in notes:
         logger.warning("%s: %s", path.name, note)
     return found, tuple(notes)
+
+
+def _sidecar_unit(sidecar: dict, notes: list[str]) -> Unit:
+    try:
+        return parse_unit(str(sidecar.get("Units") or ""))
+    except UsageError:  # sidecars state units of many sciences, and "g/ml" does not say which SUV
+        notes.append("the sidecar states a unit that is not one of MedFusion's")
+        return units.UNKNOWN
 
 
 def guess_modality(name: str) -> str:
@@ -125,8 +133,8 @@ def _read_sidecar(path: Path) -> dict:
         raise UnreadableFile(f"The sidecar {sidecar.name} is larger than 1 MB", "a small JSON file")
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"The sidecar {sidecar.name} is not valid JSON", "a JSON object") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableFile(f"The sidecar {sidecar.name} is not readable JSON", "a JSON object") from error
     if not isinstance(content, dict):
         raise UnreadableFile(f"The sidecar {sidecar.name} is not a JSON object", "a JSON object")
     return content

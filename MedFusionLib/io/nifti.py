@@ -19,11 +19,12 @@ _TO_MM = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 
 @dataclass(frozen=True, eq=False)
 class RawImage:
-    """Voxels (K, J, I) as stored in the file's own scale, their grid, and remarks."""
+    """Voxels (K, J, I) in the file's own scale, their grid, remarks, and further files that were read."""
 
     array: np.ndarray
     geometry: Geometry
     notes: tuple[str, ...] = ()
+    more_files: tuple[Path, ...] = ()
 
 
 def read_nifti(path: Path) -> RawImage:
@@ -41,7 +42,7 @@ def read_nifti(path: Path) -> RawImage:
         return _read(path)
     except MedFusionError:
         raise
-    except (Exception, RecursionError) as error:
+    except Exception as error:
         raise UnreadableFile(
             f"{path.name} is not a readable NIfTI file ({type(error).__name__})",
             "a complete NIfTI file",

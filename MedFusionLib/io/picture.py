@@ -49,6 +49,12 @@ def read_pixels(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             check_size(path.name, (image.height, image.width))
+            if getattr(image, "n_frames", 1) > 1:
+                raise UnreadableFile(
+                    f"{path.name} holds {image.n_frames} pages",
+                    "one picture",
+                    "Save a stack as NIfTI or NRRD",
+                )
             if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
                 pixels = np.array(image)
             else:

@@ -9,7 +9,7 @@ import numpy as np
 from MedFusionLib.errors import NotSupported, UnreadableFile
 from MedFusionLib.io import itk, nifti, picture
 from MedFusionLib.io.checks import whole_numbers
-from MedFusionLib.io.identity import file_digest
+from MedFusionLib.io.identity import digest_of_all, file_digest
 from MedFusionLib.io.meaning import find_meaning, stem_of
 from MedFusionLib.units import Unit
 from MedFusionLib.volume import Geometry, Origin, Volume
@@ -61,7 +61,9 @@ def read_volume(
         return read_dicom(path, modality, unit, name=name)
     raw = reader(path)
     meaning = find_meaning(path, modality, unit, float(raw.array.min()))
-    origin = Origin(files=(path.name,), sha256=file_digest(path), notes=(*raw.notes, *meaning.notes))
+    files = (path, *raw.more_files)
+    digest = digest_of_all(map(file_digest, files)) if raw.more_files else file_digest(path)
+    origin = Origin(tuple(file.name for file in files), digest, notes=(*raw.notes, *meaning.notes))
     return Volume(raw.array, raw.geometry, meaning.modality, meaning.unit, name or stem_of(path), origin)
 
 

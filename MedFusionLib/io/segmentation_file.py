@@ -9,7 +9,7 @@ import numpy as np
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.io.checks import checked_geometry, whole_numbers
 from MedFusionLib.io.itk import LPS_TO_RAS, to_itk_image
-from MedFusionLib.io.write import atomic
+from MedFusionLib.io.write import write_itk
 from MedFusionLib.segmentation import Code, Segment, Segmentation
 
 _CONTEXT = "Segmentation category and type - DICOM master list"
@@ -17,8 +17,6 @@ _CONTEXT = "Segmentation category and type - DICOM master list"
 
 def write_segmentation(segmentation: Segmentation, path: Path) -> None:
     """Write a segmentation so that 3D Slicer opens it with names, colours and terminology."""
-    import SimpleITK as sitk
-
     image = to_itk_image(segmentation.labels, segmentation.geometry)
     image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
     image.SetMetaData("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
@@ -26,8 +24,7 @@ def write_segmentation(segmentation: Segmentation, path: Path) -> None:
     for number, segment in enumerate(segmentation.segments):
         for key, value in _fields(segmentation, segment).items():
             image.SetMetaData(f"Segment{number}_{key}", value)
-    with atomic(Path(path)) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    write_itk(image, Path(path))
 
 
 def read_segmentation(path: str | Path) -> Segmentation:

@@ -9,6 +9,7 @@ name.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 LEAST_DOSE_BQ = 1e5
 MOST_HALF_LIVES = 3.0
 LONGEST_OVERNIGHT_HALF_LIFE_S = 11.5 * 3600
+_OF_THE_SERIES = (
+    "Units", "DecayCorrection", "CorrectedImage", "SUVType", "PatientWeight", "SeriesDate", "SeriesTime",
+)  # fmt: skip
+_OF_THE_TRACER = (
+    "RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
+)  # fmt: skip
+_KEEP_ACTIVITY = "Read the series with unit Bq/ml to go on without SUV"
+_EXPORT_AGAIN = "Export the series in Bq/ml, decay corrected to START"
 
 
 @dataclass(frozen=True)
@@ -57,15 +66,16 @@ def suv_audit(datasets: Sequence[Dataset]) -> SuvAudit:
         Names the element that is missing, contradictory or not supported yet.
     """
     first = datasets[0]
-    _same_in_all(datasets, ("Units", "DecayCorrection", "SUVType", "PatientWeight", "SeriesTime"))
+    _same_in_all(datasets, _OF_THE_SERIES)
+    _check_kind(datasets)
     stored = str(first.get("Units", "") or "").upper()
     if stored == "GML":
         kind = str(first.get("SUVType", "") or "BW").upper()
         if kind != "BW":
-            raise _unsupported(f"Units GML with SUVType {kind}")
+            raise _unsupported(f"Units GML with SUVType {kind}", _EXPORT_AGAIN)
         return SuvAudit(1.0, {"Units": "GML", "SUVType": "BW"})
     if stored != "BQML":
-        raise _unsupported(f"Units {stored or '(missing)'}")
+        raise _unsupported(f"Units {stored or '(missing)'}", _EXPORT_AGAIN)
     correction = str(first.get("DecayCorrection", "") or "").upper()
     if correction != "START":
         raise _unsupported(f"DecayCorrection {correction or '(missing)'}")
@@ -76,13 +86,10 @@ def suv_audit(datasets: Sequence[Dataset]) -> SuvAudit:
 def _from_activity(datasets: Sequence[Dataset]) -> SuvAudit:
     first, warnings = datasets[0], []
     weight_kg = _positive(first, "PatientWeight")
-    items = first.get("RadiopharmaceuticalInformationSequence") or []
-    if len(items) != 1:
-        raise SuvUnavailable(
-            f"RadiopharmaceuticalInformationSequence has {len(items)} items", "exactly one tracer",
-            "Read the series with unit Bq/ml to go on without SUV",
-        )  # fmt: skip
-    tracer = items[0]
+    tracers = [_tracer(dataset) for dataset in datasets]
+    _same_in_all(tracers, _OF_THE_TRACER)
+    tracer = tracers[0]
+    _check_zone(first, tracer)
     dose_bq = _positive(tracer, "RadionuclideTotalDose")
     if dose_bq < LEAST_DOSE_BQ:
         raise _unsupported(f"RadionuclideTotalDose {dose_bq:g}, which looks like MBq instead of Bq")
@@ -97,6 +104,22 @@ def _from_activity(datasets: Sequence[Dataset]) -> SuvAudit:
         "administration to series start [s]": waited_s,
     }
     return SuvAudit(weight_kg * 1000 / remaining_bq, inputs, tuple(warnings))
+
+
+def _tracer(dataset: Dataset) -> Dataset:
+    items = dataset.get("RadiopharmaceuticalInformationSequence") or []
+    if len(items) != 1:
+        raise SuvUnavailable(
+            f"RadiopharmaceuticalInformationSequence has {len(items)} items", "exactly one tracer", _KEEP_ACTIVITY
+        )
+    return items[0]
+
+
+def _check_zone(dataset: Dataset, tracer: Dataset) -> None:
+    """An administration time with an offset from UTC must be on the clock of the series' times."""
+    stated = re.search(r"[+-]\d{4}$", str(tracer.get("RadiopharmaceuticalStartDateTime") or "").strip())
+    if stated and stated.group() != str(dataset.get("TimezoneOffsetFromUTC") or "").strip():
+        raise _unsupported("RadiopharmaceuticalStartDateTime in another time zone than TimezoneOffsetFromUTC")
 
 
 def _reference_time(datasets: Sequence[Dataset]) -> datetime.datetime:
@@ -128,9 +151,18 @@ def _seconds_from_administration(tracer, reference, half_life_s: float, warnings
     if not 0 <= waited <= MOST_HALF_LIVES * half_life_s:
         raise SuvUnavailable(
             f"The scan starts {waited:.0f} s after administration", f"0 to {MOST_HALF_LIVES:g} half-lives",
-            "The times in the header contradict each other; read with unit Bq/ml to go on without SUV",
+            f"The times in the header contradict each other. {_KEEP_ACTIVITY}",
         )  # fmt: skip
     return waited
+
+
+def _check_kind(datasets: Sequence[Dataset]) -> None:
+    """Refuse projections and series in time, and an offset that a concentration cannot have."""
+    for part in datasets[0].get("SeriesType") or ():
+        if str(part).upper() in ("REPROJECTION", "DYNAMIC", "GATED"):
+            raise _unsupported(f"SeriesType {str(part).upper()}")
+    if any(float(dataset.get("RescaleIntercept") or 0) != 0 for dataset in datasets):
+        raise SuvUnavailable("RescaleIntercept is not 0", "0, as the PET object demands", _KEEP_ACTIVITY)
 
 
 def _check_corrections(dataset: Dataset) -> None:
@@ -155,10 +187,7 @@ def _positive(dataset: Dataset, keyword: str) -> float:
     except (TypeError, ValueError):
         value = float("nan")
     if not 0 < value < float("inf"):
-        raise SuvUnavailable(
-            f"{keyword} is missing or not positive", "a positive number",
-            "Read the series with unit Bq/ml to go on without SUV",
-        )  # fmt: skip
+        raise SuvUnavailable(f"{keyword} is missing or not positive", "a positive number", _KEEP_ACTIVITY)
     return value
 
 
@@ -190,9 +219,9 @@ def _date_time(value) -> datetime.datetime | None:
     return None if len(text) < 12 or day is None or clock is None else datetime.datetime.combine(day, clock)
 
 
-def _unsupported(what: str) -> SuvUnavailable:
+def _unsupported(what: str, hint: str = _KEEP_ACTIVITY) -> SuvUnavailable:
     return SuvUnavailable(
         f"SUV of a series with {what} is not supported yet",
         "Units BQML decay corrected to START, or GML with SUVType BW",
-        "Read the series with unit Bq/ml to go on without SUV",
+        hint,
     )

@@ -37,12 +37,9 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     if name.endswith((".nii", ".nii.gz")):
         write_nifti(volume.array, volume.geometry, path)
     elif name.endswith((".nrrd", ".mha")):
-        import SimpleITK as sitk
-
         from MedFusionLib.io.itk import to_itk_image
 
-        with atomic(path) as temporary:
-            sitk.WriteImage(to_itk_image(volume.array, volume.geometry), str(temporary), useCompression=True)
+        write_itk(to_itk_image(volume.array, volume.geometry), path)
     else:
         raise NotSupported(f"Writing {path.name}", "a name that ends in .nii, .nii.gz, .nrrd or .mha")
     return path
@@ -93,6 +90,25 @@ def _write_stored(image, stored: np.ndarray, stream) -> None:
     stream.write(header.binaryblock)
     stream.write(b"\0" * (352 - len(header.binaryblock)))
     stream.write(np.asfortranarray(stored).tobytes(order="F"))
+
+
+def write_itk(image, path: Path) -> None:
+    """Write a SimpleITK image as compressed NRRD or MetaImage.
+
+    Raises
+    ------
+    ResourcesExhausted
+        When it cannot be written to its end.
+    """
+    import SimpleITK as sitk
+
+    with atomic(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=True)
+        except RuntimeError as error:  # SimpleITK does not hand on the system's error number
+            raise ResourcesExhausted(
+                f"{path.name} could not be written to its end", "enough free disk space", "Free space and retry"
+            ) from error
 
 
 @contextmanager

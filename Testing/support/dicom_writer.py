@@ -81,6 +81,8 @@ def pet_tags(**changes) -> dict:
     tracer.RadiopharmaceuticalStartTime = changes.pop("start_time", "090000")
     tracer.RadionuclideTotalDose = changes.pop("dose", 350e6)
     tracer.RadionuclideHalfLife = changes.pop("half_life", 6586.2)
+    if started := changes.pop("started", None):
+        tracer.RadiopharmaceuticalStartDateTime = started
     for keyword in changes.pop("without", ()):
         delattr(tracer, keyword)
     tags = {
