@@ -120,7 +120,7 @@ class MedFusionLogic(ScriptedLoadableModuleLogic):
 
         return FusionParameters(super().getParameterNode())
 
-    def fuse(self, nodes, method=None, mode="volume", device="auto", precision="exact", **options):
+    def fuse(self, nodes, method=None, mode="auto", device="auto", precision="exact", **options):
         """Fuse volume nodes, reference first; the arguments are those of ``MedFusionLib.fuse``.
 
         Returns

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -151,6 +151,23 @@ def run(
             budget, device = _smaller(job, budget, device, error)
             attempts.append(f"out of memory; continued on {device} with {budget >> 20} MB")
             logger.warning(attempts[-1])
+
+
+def choose_mode(mode: str, dims: Sequence[int], shape: Sequence[int]) -> str:
+    """``slice`` or ``volume`` for a wish; ``auto`` takes the volume where method and grid allow it.
+
+    Parameters
+    ----------
+    mode : {"auto", "slice", "volume"}
+        The wish.
+    dims : sequence of int
+        Of the method: 2 for slices, 3 for volumes.
+    shape : (K, J, I)
+        Of the reference grid.
+    """
+    if mode != "auto":
+        return mode
+    return "volume" if 3 in dims and min(shape) > 1 else "slice"
 
 
 def choose_device(device: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from MedFusionLib.colour import DEFAULT_TABLE, compose
-from MedFusionLib.engine import EngineOptions, EngineOutput, run
+from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
 from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
@@ -40,7 +40,7 @@ class _Steps:
 def fuse(
     case: Case,
     method: str | None = None,
-    mode: str = "volume",
+    mode: str = "auto",
     device: str = "auto",
     precision: str = "exact",
     register: str | None = None,
@@ -65,8 +65,9 @@ def fuse(
         Two or more sources.
     method : str or None
         Name from the catalogue; None takes the default for the modality pair.
-    mode : {"volume", "slice"}
-        True 3-D, or slice by slice on the acquisition plane of the reference.
+    mode : {"auto", "volume", "slice"}
+        True 3-D, or slice by slice on the acquisition plane of the reference; ``auto`` takes the
+        volume where the method and the case allow it.
     device : {"auto", "cpu", "cuda"}
         Where to compute.
     precision : {"exact", "fast"}
@@ -112,9 +113,10 @@ def fuse(
         raise UsageError("One source cannot be fused", "at least two sources")
     if register not in (None, "none"):
         raise NotSupported(f"Registration {register!r} is not supported yet", "register none, or a transform file")
-    options = EngineOptions(mode=mode, device=device, precision=precision, workers=workers, with_parts=True)
     method = method or default_for([source.modality for source in case.sources])
     fusion = create_method(method, parameters)
+    mode = choose_mode(mode, fusion.info.dims, case.reference.geometry.shape)
+    options = EngineOptions(mode=mode, device=device, precision=precision, workers=workers, with_parts=True)
     steps = _Steps(progress or (lambda done, total: None), cancelled or (lambda: False))
     clock = _Clock()
 

@@ -20,7 +20,7 @@ def fuse_nodes(
     nodes: Sequence,
     *,
     method: str | None = None,
-    mode: str = "volume",
+    mode: str = "auto",
     device: str = "auto",
     precision: str = "exact",
     tumour=None,

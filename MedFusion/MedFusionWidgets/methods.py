@@ -62,6 +62,7 @@ class MethodSection:
 
     def _addChoices(self):
         self.ui.methodComboBox.addItem(_("Recommended for these modalities"), AUTOMATIC)
+        self.ui.modeComboBox.addItem(_("Automatic"), "auto")
         self.ui.modeComboBox.addItem(_("Volume (true 3-D)"), "volume")
         self.ui.modeComboBox.addItem(_("Slice by slice"), "slice")
         self.ui.deviceComboBox.addItem(_("Automatic"), "auto")

@@ -22,7 +22,7 @@ class FusionParameters:
     thirdVolume: vtkMRMLScalarVolumeNode
     fourthVolume: vtkMRMLScalarVolumeNode
     method: str = ""
-    mode: str = "volume"
+    mode: str = "auto"
     device: str = "auto"
     fusedVolume: vtkMRMLVolumeNode
     opacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5

@@ -27,7 +27,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the method"
     )
-    parser.add_argument("--mode", choices=MODES, default="volume", help="true 3-D, or slice by slice")
+    parser.add_argument("--mode", choices=("auto", *MODES), default="auto", help="true 3-D, or slice by slice")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="exact")
     parser.add_argument("--register", choices=("none", "rigid", "affine", "bspline"), default="none")

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
-from MedFusionLib.methods.base import Fused, Local
+from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.rules import Rule, combine
-from MedFusionLib.transforms.sampling import Plan, decimation_per_axis
-
-
-class Decomposition(Protocol):
-    """A linear transform with an exact inverse."""
-
-    plan: Plan
-    ndim: int
-
-    def analyse(self, image: Tensor) -> list[Tensor]:
-        """Detail bands, then the base, of an image (..., *spatial)."""
-
-    def synthesise(self, bands: list[Tensor], shape: tuple[int, ...]) -> Tensor:
-        """The image (..., *shape) whose bands these are."""
-
-    def reach(self, rule_reach: int) -> tuple[int, ...]:
-        """Per spatial axis, how far an input influences the fused output."""
+from MedFusionLib.transforms.pyramid import Pyramid
 
 
 @dataclass(frozen=True)
@@ -38,35 +21,42 @@ class BandedFusion:
 
     Parameters
     ----------
-    decomposition : Decomposition
+    decomposition : Pyramid
         Fitted to the size and spacing of the whole input.
     detail_rule, base_rule : Rule
         Give the weights in each detail band and in the base.
     """
 
-    decomposition: Decomposition
+    decomposition: Pyramid
     detail_rule: Rule
     base_rule: Rule
 
     @property
-    def support(self) -> Local:
-        """The decomposition's neighbourhood, widened by the rules'."""
-        ndim = self.decomposition.ndim
-        reach = self.decomposition.reach(max(self.detail_rule.reach, self.base_rule.reach))
-        return Local(halo=reach, alignment=decimation_per_axis(self.decomposition.plan, ndim))
+    def support(self) -> Local | Global:
+        """The decomposition's neighbourhood, widened by the rules'; the whole where a rule looks at all of a band."""
+        reaches = (self.detail_rule.reach, self.base_rule.reach)
+        if None in reaches:
+            return Global()
+        return Local(halo=self.decomposition.reach(max(reaches)), alignment=self.decomposition.alignment)
 
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
-        """Fuse sources (N, S, *spatial) band by band."""
+        """Fuse sources (N, S, *spatial), level by level down and up again."""
+        pyramid, shape = self.decomposition, tuple(sources.shape[-self.decomposition.ndim :])
+        images, parts, current = [], [], sources
+        for level in range(len(pyramid.plan)):
+            details, current = pyramid.split(current, level)
+            for detail in details:
+                checkpoint()
+                self._fuse_band(detail, self.detail_rule, images, parts if with_parts else None)
+        self._fuse_band(current, self.base_rule, images, parts if with_parts else None)
+        image = pyramid.synthesise(images, shape)
+        return Fused(image, pyramid.synthesise(parts, shape) if with_parts else None)
+
+    def _fuse_band(self, band: Tensor, rule: Rule, images: list[Tensor], parts: list[Tensor] | None) -> None:
+        """Append the fused band (..., N, *spatial) and its parts (..., N, S, *spatial)."""
         ndim = self.decomposition.ndim
-        shape = tuple(sources.shape[-ndim:])
-        fused, parts = [], []
-        bands = self.decomposition.analyse(sources)
-        for number, band in enumerate(bands):
-            checkpoint()
-            rule = self.base_rule if number == len(bands) - 1 else self.detail_rule
-            weights = rule(band, ndim)
-            fused.append(combine(band, weights))
-            if with_parts:
-                parts.append(weights * band)
-        image = self.decomposition.synthesise(fused, shape)
-        return Fused(image, self.decomposition.synthesise(parts, shape) if with_parts else None)
+        flat = band.reshape(-1, *band.shape[-ndim - 1 :])  # trees of a dual-tree base count as further slices
+        weights = rule(flat, ndim)
+        images.append(combine(flat, weights).reshape(*band.shape[: -ndim - 1], *band.shape[-ndim:]))
+        if parts is not None:
+            parts.append((weights * flat).reshape(band.shape))

@@ -8,10 +8,19 @@ from typing import Any
 from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
+from MedFusionLib.methods.curvelet import CurveletFusion
+from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
+from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.maximum import Maximum
+from MedFusionLib.methods.nsct import ContourletFusion
+from MedFusionLib.methods.nsct_pcnn import ContourletPulseCoupledFusion
+from MedFusionLib.methods.nsst import ShearletFusion
+from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
 from MedFusionLib.methods.pca import PrincipalComponents
+from MedFusionLib.methods.ratio_pyramid import RatioPyramidFusion
+from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.weighted import WeightedSum
 
 CATALOGUE: tuple[type, ...] = (
@@ -20,7 +29,16 @@ CATALOGUE: tuple[type, ...] = (
     Maximum,
     PrincipalComponents,
     LaplacianFusion,
+    RatioPyramidFusion,
+    GradientPyramidFusion,
     WaveletFusion,
+    StationaryWaveletFusion,
+    DualTreeFusion,
+    CurveletFusion,
+    ContourletFusion,
+    ContourletPulseCoupledFusion,
+    ShearletFusion,
+    ShearletPulseCoupledFusion,
 )
 
 DEFAULTS = {

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
-from MedFusionLib.methods.rules import ChooseMax, Rule, Weighted
+from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Rule
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
 
 
 @dataclass(frozen=True)
 class LaplacianFusion:
-    """Strongest detail at every scale, averaged base.
+    """Strongest detail at every scale, energy-weighted base.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class LaplacianFusion:
 
     levels: int = 4
     detail_rule: Rule = field(default_factory=ChooseMax)
-    base_rule: Rule = field(default_factory=Weighted)
+    base_rule: Rule = field(default_factory=LocalEnergy)
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="laplacian",
@@ -36,9 +36,10 @@ class LaplacianFusion:
         family="multiscale transforms",
         citation="P. J. Burt, E. H. Adelson, The Laplacian pyramid as a compact image code, "
         "IEEE Trans. Commun. 31 (1983) 532-540",
-        sentence="Keeps the strongest detail at every scale and averages the base: crisp edges, balanced brightness.",
-        reproduces="The pyramid; choose-max with consistency verification after Li et al. 1995; levels along thick "
-        "slices wait until voxels are nearly cubic (our choice).",
+        sentence="Keeps the strongest detail at every scale and weights the base by its energy: crisp edges, "
+        "bright lesions.",
+        reproduces="The pyramid; choose-max with consistency verification after Li et al. 1995; the energy-weighted "
+        "base, and levels that wait along thick slices until voxels are nearly cubic, are our choice.",
         survey_reference="5",
         memory_factor=5.0,
         flagship=True,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from MedFusionLib.interrupt import checkpoint
+from MedFusionLib.transforms.pyramid import Pyramid
 from MedFusionLib.transforms.sampling import Plan
 
 
 @dataclass(frozen=True)
-class LaplacianPyramid:
+class LaplacianPyramid(Pyramid):
     """Band-pass pyramid with the five-tap kernel ``[1 4 6 4 1] / 16`` and mirrored borders.
 
     Any size of axis, odd ones included. The synthesis is exact: it adds back what the analysis
@@ -34,26 +34,31 @@ class LaplacianPyramid:
     plan: Plan
     ndim: int
 
-    def analyse(self, image: Tensor) -> list[Tensor]:
-        """Detail bands from fine to coarse, then the coarse base, of an image (..., *spatial)."""
-        bands, current = [], image
-        for axes in self.plan:
-            checkpoint()
-            coarse = current
-            for axis in axes:
-                coarse = halve(coarse, axis - self.ndim)
-            detail = self._expand(coarse, current.shape, axes)
-            bands.append(torch.sub(current, detail, out=detail))
-            current = coarse
-        return [*bands, current]
+    def split(self, image: Tensor, level: int) -> tuple[list[Tensor], Tensor]:
+        """The band-pass detail of one level, and the image smoothed and halved."""
+        axes, coarse = self.plan[level], image
+        for axis in axes:
+            coarse = halve(coarse, axis - self.ndim)
+        smooth = self.expand(coarse, level, tuple(image.shape[-self.ndim :]))
+        return [torch.sub(image, smooth, out=smooth)], coarse
 
-    def synthesise(self, bands: list[Tensor], shape: tuple[int, ...]) -> Tensor:
-        """The image (..., *shape) whose bands these are."""
-        current = bands[-1]
-        for detail, axes in zip(reversed(bands[:-1]), reversed(self.plan)):
-            checkpoint()
-            current = self._expand(current, detail.shape, axes).add_(detail)
-        return current
+    def merge(self, details: list[Tensor], coarse: Tensor, level: int, shape: tuple[int, ...]) -> Tensor:
+        """The expanded coarse image and the detail."""
+        return self.expand(coarse, level, shape).add_(details[0])
+
+    def expand(self, coarse: Tensor, level: int, shape: tuple[int, ...]) -> Tensor:
+        """Interpolate a coarse image (..., *spatial) to the spatial `shape` that its level came from."""
+        for axis in reversed(self.plan[level]):
+            coarse = double(coarse, axis - self.ndim, shape[axis])
+        return coarse
+
+    def coarser(self, shape: tuple[int, ...], level: int) -> tuple[int, ...]:
+        """Half of the axes that the level halves, rounded up."""
+        return tuple((length + 1) // 2 if axis in self.plan[level] else length for axis, length in enumerate(shape))
+
+    def count(self, level: int) -> int:
+        """One detail per level."""
+        return 1
 
     def reach(self, rule_reach: int) -> tuple[int, ...]:
         """Per spatial axis, how far in samples an input influences the fused output.
@@ -69,11 +74,6 @@ class LaplacianPyramid:
                 reach = 4 + 2 * reach if axis in axes else reach
             reaches.append(reach)
         return tuple(reaches)
-
-    def _expand(self, coarse: Tensor, shape: torch.Size, axes: tuple[int, ...]) -> Tensor:
-        for axis in reversed(axes):
-            coarse = double(coarse, axis - self.ndim, shape[axis - self.ndim])
-        return coarse
 
 
 def halve(image: Tensor, axis: int) -> Tensor:

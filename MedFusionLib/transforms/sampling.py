@@ -45,8 +45,3 @@ def plan_decimation(shape: Sequence[int], spacing: Sequence[float], levels: int)
             steps[axis] *= 2
         plan.append(axes)
     return tuple(plan)
-
-
-def decimation_per_axis(plan: Plan, ndim: int) -> tuple[int, ...]:
-    """Factor by which each spatial axis is decimated in all: the alignment that tiles need."""
-    return tuple(2 ** sum(axis in axes for axes in plan) for axis in range(ndim))

@@ -9,6 +9,7 @@ from scipy import ndimage
 from timing import Contest
 
 from MedFusionLib.methods.laplacian import LaplacianFusion
+from MedFusionLib.methods.rules import Weighted
 from MedFusionLib.metrics.gradient import edge_preservation
 from MedFusionLib.metrics.histogram import grey_levels, mutual_information
 from MedFusionLib.metrics.similarity import structural_similarity
@@ -26,7 +27,7 @@ def contests(shape: tuple[int, int, int]) -> list[Contest]:
 
 def _laplacian(first: np.ndarray, second: np.ndarray) -> Contest:
     stack = torch.from_numpy(np.stack([first, second])[None])
-    method = LaplacianFusion(levels=LEVELS)
+    method = LaplacianFusion(levels=LEVELS, base_rule=Weighted())
 
     def ours() -> np.ndarray:
         with torch.inference_mode():

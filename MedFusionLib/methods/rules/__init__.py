@@ -7,9 +7,36 @@ the contribution map of a method follows without further work. Ties are shared e
 swapping the sources cannot change the result.
 """
 
+from MedFusionLib.methods.rules.activity import (
+    Energy,
+    EnergyTimesLaplacian,
+    Gradient,
+    InProportion,
+    Stronger,
+    SumModifiedLaplacian,
+    Variance,
+)
 from MedFusionLib.methods.rules.base import Rule, combine, share_between_winners
 from MedFusionLib.methods.rules.choose_max import ChooseMax
 from MedFusionLib.methods.rules.local_energy import LocalEnergy
+from MedFusionLib.methods.rules.match import MatchMeasure
+from MedFusionLib.methods.rules.pulse_coupled import PulseCoupled
 from MedFusionLib.methods.rules.weighted import Weighted
 
-__all__ = ["ChooseMax", "LocalEnergy", "Rule", "Weighted", "combine", "share_between_winners"]
+__all__ = [
+    "ChooseMax",
+    "Energy",
+    "EnergyTimesLaplacian",
+    "Gradient",
+    "InProportion",
+    "LocalEnergy",
+    "MatchMeasure",
+    "PulseCoupled",
+    "Rule",
+    "Stronger",
+    "SumModifiedLaplacian",
+    "Variance",
+    "Weighted",
+    "combine",
+    "share_between_winners",
+]

@@ -11,8 +11,8 @@ class Rule(Protocol):
     """Decides how much of each source goes into each sample of a band."""
 
     @property
-    def reach(self) -> int:
-        """How many samples the rule looks sideways."""
+    def reach(self) -> int | None:
+        """How many samples the rule looks sideways; None when it looks at the whole band."""
 
     def __call__(self, bands: Tensor, ndim: int) -> Tensor:
         """Weights for bands (N, S, *spatial) with `ndim` spatial axes; they sum to 1 over S."""
@@ -22,7 +22,10 @@ def combine(bands: Tensor, weights: Tensor) -> Tensor:
     """The fused band (N, *spatial): sum over sources of weight times band."""
     fused = weights[:, 0] * bands[:, 0]
     for source in range(1, bands.shape[1]):
-        fused.addcmul_(weights[:, source].expand_as(fused), bands[:, source])
+        if fused.is_complex():
+            fused += weights[:, source] * bands[:, source]
+        else:
+            fused.addcmul_(weights[:, source].expand_as(fused), bands[:, source])
     return fused
 
 

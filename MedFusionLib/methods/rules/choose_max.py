@@ -33,7 +33,7 @@ class ChooseMax:
 
     def __call__(self, bands: Tensor, ndim: int) -> Tensor:
         """Weights 0, 1 (or an equal share in a tie), shape (N, S, *spatial)."""
-        weights = torch.empty_like(bands)
+        weights = torch.empty(bands.shape, dtype=bands.real.dtype, device=bands.device)
         first = -ndim
         length = bands.shape[first]
         per_row = max(1, bands.numel() // length)
@@ -52,7 +52,7 @@ def _weights(bands: Tensor, ndim: int) -> Tensor:
         return _weights_of_two(activity, ndim)
     leaders = (activity == activity.amax(dim=1, keepdim=True)).to(torch.int8)
     votes = sum_of_three(leaders, ndim)
-    winners = (votes == votes.amax(dim=1, keepdim=True)).to(bands.dtype)
+    winners = (votes == votes.amax(dim=1, keepdim=True)).to(activity.dtype)
     return winners.div_(winners.sum(dim=1, keepdim=True))
 
 

@@ -127,12 +127,13 @@ def test_one_source_or_a_constant_one_cannot_be_fused():
         mf.fuse(Case([mr, pet.with_array(pet.array * 0)]))
 
 
-def test_one_slice_is_refused_in_volume_mode_and_taken_in_slice_mode():
+def test_one_slice_is_refused_in_volume_mode_and_taken_as_a_slice_otherwise():
     mr, pet = head_pair()
     geometry = Geometry((1, *mr.geometry.shape[1:]), mr.geometry.ijk_to_ras)
     thin = Case([Volume(v.array[12:13], geometry, v.modality, v.unit, v.name) for v in (mr, pet)])
     with pytest.raises(UsageError, match="Use mode slice"):
-        mf.fuse(thin)
+        mf.fuse(thin, mode="volume")
+    assert mf.fuse(thin).provenance["parameters"]["mode"] == "slice"
     assert mf.fuse(thin, mode="slice").fused.array.shape[0] == 1
 
 

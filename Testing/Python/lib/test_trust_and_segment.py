@@ -3,7 +3,7 @@ import pytest
 
 from MedFusionLib import units
 from MedFusionLib.align import resample_labels_to
-from MedFusionLib.engine import EngineOptions, run
+from MedFusionLib.engine import EngineOptions, choose_mode, run
 from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.methods.catalogue import create_method, methods
 from MedFusionLib.segment import measure_lesions, parse_threshold, segmentation_from_labels, threshold_segmentation
@@ -20,7 +20,9 @@ NAMES = [info.name for info in methods()]
 def test_shares_sum_to_one_in_the_foreground_and_vanish_outside(name, count):
     stack = noise_stack((count, 12, 20, 18))
     stack[:, :, :, :6] = 0
-    output = run(create_method(name), stack, options=EngineOptions(with_parts=True))
+    method = create_method(name)
+    mode = choose_mode("auto", method.info.dims, stack.shape[1:])
+    output = run(method, stack, options=EngineOptions(mode, with_parts=True))
     foreground = foreground_of(stack)
     shares = contribution_map(output.parts, foreground)
     assert shares.min() >= 0
