@@ -8,10 +8,14 @@ from typing import Any
 from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
+from MedFusionLib.methods.brovey import Brovey
 from MedFusionLib.methods.curvelet import CurveletFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
+from MedFusionLib.methods.fast_two_scale import FastTwoScale
+from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
+from MedFusionLib.methods.ihs import IntensityHueSaturation
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.maximum import Maximum
 from MedFusionLib.methods.nsct import ContourletFusion
@@ -20,7 +24,10 @@ from MedFusionLib.methods.nsst import ShearletFusion
 from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
 from MedFusionLib.methods.pca import PrincipalComponents
 from MedFusionLib.methods.ratio_pyramid import RatioPyramidFusion
+from MedFusionLib.methods.rules.named import rule_named
 from MedFusionLib.methods.swt import StationaryWaveletFusion
+from MedFusionLib.methods.tikhonov import TikhonovFusion
+from MedFusionLib.methods.variational import VariationalFusion
 from MedFusionLib.methods.weighted import WeightedSum
 
 CATALOGUE: tuple[type, ...] = (
@@ -28,6 +35,8 @@ CATALOGUE: tuple[type, ...] = (
     WeightedSum,
     Maximum,
     PrincipalComponents,
+    IntensityHueSaturation,
+    Brovey,
     LaplacianFusion,
     RatioPyramidFusion,
     GradientPyramidFusion,
@@ -39,6 +48,10 @@ CATALOGUE: tuple[type, ...] = (
     ContourletPulseCoupledFusion,
     ShearletFusion,
     ShearletPulseCoupledFusion,
+    GuidedFilterFusion,
+    TikhonovFusion,
+    FastTwoScale,
+    VariationalFusion,
 )
 
 DEFAULTS = {
@@ -66,7 +79,8 @@ def create_method(name: str, parameters: dict[str, Any] | None = None) -> Fusion
     name : str
         As in the catalogue.
     parameters : dict or None
-        Keyword arguments of the method, for example ``{"levels": 3}``.
+        Keyword arguments of the method, for example ``{"levels": 3}``; rules are given by name, see
+        `rules.named.RULES`.
 
     Raises
     ------
@@ -76,7 +90,7 @@ def create_method(name: str, parameters: dict[str, Any] | None = None) -> Fusion
     for entry in CATALOGUE:
         if entry.info.name == name:
             try:
-                return entry(**(parameters or {}))
+                return entry(**_with_rules(parameters or {}))
             except TypeError as error:
                 fields = ", ".join(getattr(entry, "__dataclass_fields__", {})) or "none"
                 what = f"{name} does not take the parameters {parameters}"
@@ -86,6 +100,14 @@ def create_method(name: str, parameters: dict[str, Any] | None = None) -> Fusion
         "one of " + ", ".join(info.name for info in methods()),
         "List them with: medfusion methods",
     )
+
+
+def _with_rules(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Names of rules replaced by the rules."""
+    return {
+        name: rule_named(value) if name.endswith("_rule") and isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
 
 
 def default_for(modalities: Sequence[str]) -> str:

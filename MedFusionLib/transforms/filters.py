@@ -52,17 +52,28 @@ def _short_mean(image: Tensor, axis: int, radius: int) -> Tensor:
     return total.div_(count.to(image.dtype).reshape(shape))
 
 
-def gaussian(image: Tensor, sigma: float, ndim: int) -> Tensor:
-    """Gaussian of `sigma` samples along each spatial axis, cut at three sigma."""
-    radius = max(1, math.ceil(3 * sigma))
-    taps = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(radius + 1)]
-    total = taps[0] + 2 * sum(taps[1:])
-    return symmetric_filter(image, [tap / total for tap in taps], ndim)
+def gaussian(image: Tensor, sigma: float | Sequence[float], ndim: int, *, radius: int | None = None) -> Tensor:
+    """Gaussian of `sigma` samples along each spatial axis (one number, or one per axis).
+
+    Cut at `radius` samples, three sigma by default.
+    """
+    sigmas = [sigma] * ndim if isinstance(sigma, (int, float)) else sigma
+    for axis, width in zip(range(-ndim, 0), sigmas):
+        reach = radius if radius is not None else gaussian_radius(width)
+        taps = [math.exp(-0.5 * (k / width) ** 2) for k in range(reach + 1)]
+        total = taps[0] + 2 * sum(taps[1:])
+        image = symmetric_filter(image, [tap / total for tap in taps], [axis])
+    return image
 
 
-def symmetric_filter(image: Tensor, half: list[float], ndim: int) -> Tensor:
-    """Separable even kernel given by its centre and right half; border samples repeated."""
-    for axis in range(-ndim, 0):
+def gaussian_radius(sigma: float) -> int:
+    """Samples after which a Gaussian is cut."""
+    return max(1, math.ceil(3 * sigma))
+
+
+def symmetric_filter(image: Tensor, half: Sequence[float], axes: Sequence[int]) -> Tensor:
+    """Even kernel, given by its centre and right half, along some axes; border samples repeated."""
+    for axis in axes:
         length = image.shape[axis]
         if length == 1:
             continue
@@ -95,3 +106,8 @@ def shifted(image: Tensor, axis: int, step: int) -> Tensor:
     length = image.shape[axis]
     index = (torch.arange(length, device=image.device) + step).clamp(0, length - 1)
     return image.index_select(axis, index)
+
+
+def per_axis(radius: float, spacing: Sequence[float]) -> tuple[int, ...]:
+    """A length in finest samples as whole samples of every axis, at least one."""
+    return tuple(max(1, round(radius * min(spacing) / step)) for step in spacing)

@@ -45,7 +45,7 @@ class GradientPyramid(Pyramid):
     def split(self, image: Tensor, level: int) -> tuple[list[Tensor], Tensor]:
         """Derivatives and residual of one level, and the image smoothed and halved."""
         (detail,), coarse = self._laplacian.split(image, level)
-        smooth = image + symmetric_filter(image, [0.5, 0.25], self.ndim)
+        smooth = image + symmetric_filter(image, [0.5, 0.25], range(-self.ndim, 0))
         gradients = [_derivative(smooth, steps) for steps in self._steps(level)]
         return [*gradients, detail - self._stand_for(gradients, level)], coarse
 

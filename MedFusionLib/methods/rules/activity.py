@@ -21,8 +21,8 @@ class Activity(Protocol):
     """Measures how much happens around each sample of a band."""
 
     @property
-    def reach(self) -> int:
-        """How many samples it looks sideways."""
+    def reach(self) -> int | None:
+        """How many samples it looks sideways; None when it looks at the whole band."""
 
     def __call__(self, bands: Tensor, ndim: int) -> Tensor:
         """Activity, not negative, of bands (N, S, *spatial)."""
@@ -156,9 +156,9 @@ class Stronger:
     activity: Activity
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> int | None:
         """The activity's and one window of three."""
-        return self.activity.reach + 1
+        return None if self.activity.reach is None else self.activity.reach + 1
 
     def __call__(self, bands: Tensor, ndim: int) -> Tensor:
         """Weights 0, 1 (or an equal share in a tie), shape (N, S, *spatial)."""
@@ -180,7 +180,7 @@ class InProportion:
     activity: Activity
 
     @property
-    def reach(self) -> int:
+    def reach(self) -> int | None:
         """The activity's."""
         return self.activity.reach
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 import MedFusionLib
 from fake_cuda import fake_cuda
@@ -89,7 +90,7 @@ def test_constant_sources_give_a_constant_between_them(name, mode):
 
 @pytest.mark.parametrize("name, mode", CASES)
 def test_worker_threads_give_the_same_bits_as_one(name, mode):
-    stack = noise_stack((2, 40, 48, 44))
+    stack = noise_stack((2, 24, 40, 44))
     one = run(quick(name), stack, options=EngineOptions(mode, workers=1, with_parts=True, memory_bytes=4 << 20))
     two = run(quick(name), stack, options=EngineOptions(mode, workers=2, with_parts=True, memory_bytes=4 << 20))
     assert np.array_equal(one.fused, two.fused)
@@ -146,8 +147,12 @@ def test_slices_and_volume_of_a_transform_differ_and_of_a_pixel_rule_do_not(name
 def test_the_lesion_of_the_phantom_stays_visible_in_every_method(name, phantom_images):
     stack, image = phantom_stack(), phantom_images[name]
     hot = stack[1] > 0.8
-    around = (stack[1] < 0.5) & (stack[0] > 0.5)
-    assert image[hot].mean() - image[around].mean() > 0.02
+    shell = ndimage.binary_dilation(hot, iterations=4) & ~ndimage.binary_dilation(hot) & (stack[0] > 0.5)
+    contrast = image[hot].mean() - image[shell].mean()
+    if name == "gff":  # takes all from the source with more texture, in which this lesion is dark
+        assert contrast < -0.05
+    else:
+        assert contrast > 0.02
 
 
 def test_maximum_and_average_are_what_their_names_say():
