@@ -8,7 +8,6 @@ so the result does not either.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted, UsageError
 from MedFusionLib.interrupt import stoppable
 from MedFusionLib.methods.base import FittedMethod, FusionMethod, Local
+from MedFusionLib.threads import default_workers
 from MedFusionLib.tiling import Tile, plan_tiles
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class EngineOptions:
         ``exact`` is float32; ``fast`` lets convolutions and matrix products run in bfloat16 where
         the hardware has it.
     workers : int
-        CPU threads; 0 takes one per core.
+        CPU threads; 0 takes one per core, or as many as the variable OMP_NUM_THREADS says.
     memory_bytes : int or None
         Memory that the pieces in work may use together; None chooses.
     with_parts : bool
@@ -203,7 +203,7 @@ class _Job:
         self.back = np.argsort(axes)
         self.method, self.options = method, options
         self.progress, self.cancelled = progress or (lambda done, total: None), cancelled
-        self.workers = options.workers or os.cpu_count() or 1
+        self.workers = options.workers or default_workers()
         self.stop = threading.Event()
 
     def attempt(self, device: str, budget: int | None) -> EngineOutput:

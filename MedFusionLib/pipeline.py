@@ -93,7 +93,7 @@ def fuse(
     table : str
         Lookup table that gives the hue of the functional source.
     workers : int
-        CPU threads; 0 takes one per core.
+        CPU threads; 0 takes one per core, or as many as the variable OMP_NUM_THREADS says.
 
     Returns
     -------

@@ -39,6 +39,8 @@ class MethodInfo:
         Whether one slice takes well under 300 ms, so that a live preview makes sense.
     deterministic : bool
         Whether the same input gives the same bits.
+    denoises : bool
+        Whether it takes out noise: a noisy source fused with itself then comes back smoother.
     memory_factor : float
         Floats held at once per voxel of one source; the engine plans chunks with it.
     flagship : bool
@@ -59,6 +61,7 @@ class MethodInfo:
     is_symmetric: bool = True
     is_fast: bool = True
     deterministic: bool = True
+    denoises: bool = False
     memory_factor: float = 3.0
     flagship: bool = False
 

@@ -19,6 +19,7 @@ from MedFusionLib.methods.ihs import IntensityHueSaturation
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.maximum import Maximum
 from MedFusionLib.methods.nsct import ContourletFusion
+from MedFusionLib.methods.nsct_fotgv import DenoisedContourletFusion
 from MedFusionLib.methods.nsct_pcnn import ContourletPulseCoupledFusion
 from MedFusionLib.methods.nsst import ShearletFusion
 from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
@@ -52,6 +53,7 @@ CATALOGUE: tuple[type, ...] = (
     TikhonovFusion,
     FastTwoScale,
     VariationalFusion,
+    DenoisedContourletFusion,
 )
 
 DEFAULTS = {

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
-from MedFusionLib.methods.rules import ChooseMax, Rule, Weighted
+from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Rule
 from MedFusionLib.transforms.sampling import plan_decimation
 from MedFusionLib.transforms.wavelet import WaveletTransform
 
 
 @dataclass(frozen=True)
 class WaveletFusion:
-    """Strongest wavelet coefficient in every detail band, averaged approximation.
+    """Strongest wavelet coefficient in every detail band, energy-weighted approximation.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class WaveletFusion:
     levels: int = 3
     wavelet: str = "bior4.4"
     detail_rule: Rule = field(default_factory=ChooseMax)
-    base_rule: Rule = field(default_factory=Weighted)
+    base_rule: Rule = field(default_factory=LocalEnergy)
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="dwt",
@@ -40,7 +40,8 @@ class WaveletFusion:
         citation="H. Li, B. S. Manjunath, S. K. Mitra, Multisensor image fusion using the wavelet transform, "
         "Graph. Models Image Process. 57 (1995) 235-245",
         sentence="Keeps the strongest wavelet coefficients; quick, but not shift invariant, so edges can step.",
-        reproduces="Transform and rule; wavelet bior4.4 and three levels are our choice.",
+        reproduces="Transform and rule; wavelet bior4.4, three levels and the energy-weighted approximation are "
+        "our choice.",
         survey_reference="5",
         memory_factor=6.0,
     )

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.catalogue import create_method
+from MedFusionLib.threads import default_workers
 from MedFusionLib.tiling import plan_tiles
 from phantoms import noise_stack
 
@@ -190,3 +192,11 @@ def test_chunks_do_not_depend_on_the_number_of_threads():
     ]
     assert len({report["pieces"] for report in reports}) == 1
     assert engine.CPU_CHUNK_BYTES == 16 << 20
+
+
+def test_the_usual_variable_limits_the_threads(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert default_workers() == 3
+    for odd in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", odd)
+        assert default_workers() == os.cpu_count()

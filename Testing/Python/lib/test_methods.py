@@ -14,6 +14,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import default_window, normalise
 from MedFusionLib.methods.base import Local
 from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for, default_pairs, methods
+from MedFusionLib.methods.rules.named import RULES
 from phantoms import head_pair, noise_stack
 
 NAMES = [info.name for info in methods()]
@@ -25,7 +26,11 @@ SYMMETRIC = [(name, mode) for name, mode in CASES if INFOS[name].is_symmetric]
 MODES = {info.name: "volume" if 3 in info.dims else "slice" for info in methods()}
 SHAPES = {"slice": (2, 3, 260, 270), "volume": (2, 130, 120, 20)}
 SMALL_SHAPES = {"slice": (2, 3, 100, 90), "volume": (2, 40, 40, 20)}
-QUICK = {"nsct-pcnn": {"directions": (4, 2), "steps": 12}, "nsst-papcnn": {"directions": (4, 4), "steps": 12}}
+QUICK = {
+    "nsct-pcnn": {"directions": (4, 2), "steps": 12},
+    "nsst-papcnn": {"directions": (4, 4), "steps": 12},
+    "nsct-fotgv": {"steps": 12},
+}
 """Parameters that make slow methods quick without changing what is tested."""
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}
 
@@ -53,6 +58,8 @@ def phantom_stack():
 @pytest.mark.parametrize("name, mode", CASES)
 def test_identical_sources_give_the_source_back(name, mode):
     one = sources_for(mode)[:, :1]
+    if INFOS[name].denoises:
+        one = (one > 0.5).to(one.dtype).repeat_interleave(4, dim=-1).repeat_interleave(4, dim=-2)
     for count in (2, 3):
         same = one.expand(-1, count, *one.shape[2:]).contiguous()
         assert (fused(name, same, mode).image - one[:, 0]).abs().max() < 1e-5
@@ -128,7 +135,7 @@ def test_on_a_pretended_cuda_device_nothing_is_mixed_and_nothing_waits(name, mod
 def phantom_images():
     """The phantom fused by every method, as a volume where the method has that."""
     stack = phantom_stack()
-    return {name: run(create_method(name), stack, options=EngineOptions(MODES[name])).fused for name in NAMES}
+    return {name: run(quick(name), stack, options=EngineOptions(MODES[name])).fused for name in NAMES}
 
 
 def test_no_two_names_give_the_same_output(phantom_images):
@@ -178,6 +185,30 @@ def test_weights_are_checked_and_scaled():
         run(create_method("weighted", {"weights": (1, 1, 1)}), stack)
     with pytest.raises(UsageError, match="not negative"):
         run(create_method("weighted", {"weights": (1, -1)}), stack)
+
+
+def test_a_denoising_method_takes_noise_out_and_leaves_edges():
+    clean = np.zeros((2, 3, 64, 64), np.float32)
+    clean[0, :, 16:48, 16:48], clean[1, :, 24:40, 24:40] = 0.6, 0.9
+    noise = np.random.default_rng(0).normal(0, 20 / 255, clean.shape).astype(np.float32)
+    noisy = np.clip(clean + 0.2 + noise, 0, 1)
+    mode = EngineOptions("slice")
+    wanted = run(create_method("nsct"), np.clip(clean + 0.2, 0, 1), options=mode).fused
+    left = run(create_method("nsct-fotgv"), noisy, options=mode).fused - wanted
+    before = run(create_method("nsct"), noisy, options=mode).fused - wanted
+    assert np.sqrt(np.mean(left**2)) < 0.6 * np.sqrt(np.mean(before**2))
+
+
+def test_a_rule_is_chosen_by_name():
+    stack = noise_stack((2, 4, 40, 44))
+    images = [
+        run(create_method("nsct", {"detail_rule": rule, "directions": (4, 2)}), stack, options=EngineOptions("slice"))
+        for rule in RULES
+    ]
+    for first, second in itertools.combinations(images, 2):
+        assert np.abs(first.fused - second.fused).max() > 1e-3
+    with pytest.raises(UsageError, match="phase-congruency"):
+        create_method("nsct", {"detail_rule": "magic"})
 
 
 def test_an_unknown_method_or_parameter_is_refused_with_the_choices():
