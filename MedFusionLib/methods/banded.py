@@ -35,9 +35,8 @@ class BandedFusion:
     def support(self) -> Local | Global:
         """The decomposition's neighbourhood, widened by the rules'; the whole where a rule looks at all of a band."""
         reaches = (self.detail_rule.reach, self.base_rule.reach)
-        if None in reaches:
-            return Global()
-        return Local(halo=self.decomposition.reach(max(reaches)), alignment=self.decomposition.alignment)
+        halo = None if None in reaches else self.decomposition.reach(max(reaches))
+        return Global() if halo is None else Local(halo=halo, alignment=self.decomposition.alignment)
 
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, *spatial), level by level down and up again."""

@@ -9,6 +9,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.methods.brovey import Brovey
+from MedFusionLib.methods.contourlet import DecimatedContourletFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
@@ -45,6 +46,7 @@ CATALOGUE: tuple[type, ...] = (
     StationaryWaveletFusion,
     DualTreeFusion,
     CurveletFusion,
+    DecimatedContourletFusion,
     ContourletFusion,
     ContourletPulseCoupledFusion,
     ShearletFusion,

@@ -100,6 +100,22 @@ def directional_bank(
     return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float())
 
 
+def wedge_bank(lengths: Sequence[int], shape: Sequence[int], count: int) -> DirectionalBank:
+    """Only directions, evenly spaced in angle, no scales: bands that sum to the image.
+
+    Parameters
+    ----------
+    lengths, shape : (H, W)
+        Size of the periodic extension and of the image.
+    count : int
+        Number of directions.
+    """
+    rows, columns = axis_frequencies(lengths, (1.0, 1.0))
+    wedges = [symmetrise(wedge, lengths[-1]) for wedge in _wedges(_direction(rows, columns, "angle"), count)]
+    stack = torch.stack(wedges)
+    return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float())
+
+
 def _direction(rows: Tensor, columns: Tensor, angles: str) -> Tensor:
     """Direction of every frequency as a number in 0..1 that wraps around."""
     if angles == "angle":

@@ -17,6 +17,8 @@ BANDWIDTH = 0.55
 """Standard deviation of a log-Gabor window over its centre, in logarithms."""
 NOISE_FACTOR = 3.0
 SMALLEST = 1e-4
+LEAST_SPREAD, SPREAD_SLOPE = 0.5, 10.0
+"""Agreement of a single scale means nothing: it counts when the amplitudes spread over the scales."""
 
 
 def phase_congruency(image: Tensor, ndim: int, *, scales: int = 4, seam: int = 16) -> Tensor:
@@ -47,7 +49,7 @@ def phase_congruency(image: Tensor, ndim: int, *, scales: int = 4, seam: int = 1
     radius = torch.sqrt(sum(axis * axis for axis in frequencies))
     radius[(0,) * ndim] = 1.0
     sums = [torch.zeros_like(image) for _ in range(ndim + 1)]
-    amplitudes, noise = torch.zeros_like(image), None
+    amplitudes, strongest, noise = torch.zeros_like(image), torch.zeros_like(image), None
     for scale in range(scales):
         checkpoint()
         window = _log_gabor(radius, 1 / (SHORTEST_WAVE * GROWTH**scale))
@@ -57,12 +59,15 @@ def phase_congruency(image: Tensor, ndim: int, *, scales: int = 4, seam: int = 1
         parts = [crop(part, image) for part in parts]
         amplitude = torch.sqrt(sum(part * part for part in parts))
         amplitudes += amplitude
+        strongest = torch.maximum(strongest, amplitude)
         noise = _noise(amplitude, ndim) if noise is None else noise
         for total, part in zip(sums, parts):
             total += part
     energy = torch.sqrt(sum(part * part for part in sums))
     total_noise = noise * (1 - GROWTH**-scales) / (1 - 1 / GROWTH)
-    return (energy - NOISE_FACTOR * total_noise).clamp_(min=0) / (amplitudes + SMALLEST)
+    agreement = (energy - NOISE_FACTOR * total_noise).clamp_(min=0) / (amplitudes + SMALLEST)
+    spread = (amplitudes / (strongest + SMALLEST) - 1) / max(scales - 1, 1)
+    return agreement * torch.sigmoid((spread - LEAST_SPREAD) * SPREAD_SLOPE)
 
 
 def _log_gabor(radius: Tensor, centre: float) -> Tensor:

@@ -41,8 +41,8 @@ class Pyramid(ABC):
         """Number of detail bands of a level."""
 
     @abstractmethod
-    def reach(self, rule_reach: int) -> tuple[int, ...]:
-        """Per spatial axis, how far in samples an input influences the fused output.
+    def reach(self, rule_reach: int) -> tuple[int, ...] | None:
+        """Per spatial axis, how far in samples an input influences the fused output; None for everywhere.
 
         `rule_reach` is how many samples of its own band a fusion rule looks sideways.
         """

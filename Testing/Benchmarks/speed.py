@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from baselines import measures, pyramid
+from baselines import directional, measures, pyramid
 from scipy import ndimage
 from timing import Contest
 
+from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
-from MedFusionLib.methods.rules import Weighted
+from MedFusionLib.methods.rules import ChooseMax, Weighted
 from MedFusionLib.metrics.gradient import edge_preservation
 from MedFusionLib.metrics.histogram import grey_levels, mutual_information
 from MedFusionLib.metrics.similarity import structural_similarity
+from MedFusionLib.transforms.directional import Tiling, directional_bank
+from MedFusionLib.transforms.stationary import StationaryWavelet
 
+SLOW_SHARE = 8
+"""The slowest baselines see only this part of the slices."""
 SHAPE, QUICK_SHAPE = (128, 256, 256), (32, 128, 128)
 LEVELS = 3
 CHUNK_SAMPLES = 1 << 19
@@ -22,7 +27,12 @@ CHUNK_SAMPLES = 1 << 19
 def contests(shape: tuple[int, int, int]) -> list[Contest]:
     """All contests on two phantoms and their mean, (K, J, I)."""
     first, second = _phantom(shape, 1), _phantom(shape, 2)
-    return [_laplacian(first, second), *_metrics([first * 255, second * 255], (first + second) * 127.5)]
+    return [
+        _laplacian(first, second),
+        *_shearlets(first, second),
+        _stationary(first),
+        *_metrics([first * 255, second * 255], (first + second) * 127.5),
+    ]
 
 
 def _laplacian(first: np.ndarray, second: np.ndarray) -> Contest:
@@ -37,6 +47,58 @@ def _laplacian(first: np.ndarray, second: np.ndarray) -> Contest:
         f"Laplacian pyramid fusion, 3-D, {LEVELS} levels", "scipy.ndimage", ours,
         lambda: pyramid.fuse(first, second, LEVELS), _share_apart, gate=3.0, tolerance=1e-3,
     )  # fmt: skip
+
+
+def _shearlets(first: np.ndarray, second: np.ndarray) -> list[Contest]:
+    """Three scales of eight directions: against slice-wise NumPy, and against its own inverse transforms alone."""
+    shape = first.shape[1:]
+    bank = directional_bank(shape, shape, (1.0, 1.0), Tiling((8, 8, 8), "slope"))
+    fitted = SliceBankFusion(bank, ChooseMax(), Weighted())
+    stack = torch.from_numpy(np.stack([first, second], axis=1))
+    full = _full_spectrum(bank.windows.double().numpy(), shape[1])
+    few = slice(0, max(1, len(first) // SLOW_SHARE))
+
+    def ours(part: slice) -> np.ndarray:
+        with torch.inference_mode():
+            return fitted.fuse(stack[part]).image.numpy()
+
+    def floor() -> None:
+        spectrum = torch.fft.rfft2(stack[:2, 0])
+        with torch.inference_mode():
+            for _ in range(len(bank) * len(first)):
+                torch.fft.irfft2(spectrum, s=shape)
+
+    return [
+        Contest(
+            "NSST fusion, slices, 25 bands", "numpy.fft slice by slice", lambda: ours(few),
+            lambda: directional.fuse_slices(first[few], second[few], full), _share_apart, gate=6.0, tolerance=1e-3,
+        ),
+        Contest(
+            "NSST fusion against its 50 inverse transforms", "torch.fft.irfft2 alone", lambda: ours(slice(None)),
+            floor, lambda own, other: 0.0, gate=0.4, tolerance=0.0,
+        ),
+    ]  # fmt: skip
+
+
+def _stationary(volume: np.ndarray) -> Contest:
+    transform, image = StationaryWavelet(((0, 1),) * LEVELS, 2), torch.from_numpy(volume)
+
+    def ours() -> np.ndarray:
+        with torch.inference_mode():
+            parts = [transform.synthesise(transform.analyse(part), part.shape[1:]) for part in image.split(2)]
+            return torch.cat(parts).numpy()
+
+    return Contest(
+        f"Stationary wavelets there and back, {LEVELS} levels", "pywt.swt2 slice by slice", ours,
+        lambda: directional.stationary(volume, transform.wavelet, LEVELS), _largest, gate=1.3, tolerance=1e-4,
+    )  # fmt: skip
+
+
+def _full_spectrum(windows: np.ndarray, width: int) -> np.ndarray:
+    """Windows on the full spectrum from their half (B, H, W // 2 + 1); they are even."""
+    mirrored = np.roll(windows[:, ::-1, ::-1], 1, axis=1)
+    missing = width - windows.shape[2]
+    return np.concatenate([windows, mirrored[:, :, -missing - 1 : -1] if width % 2 == 0 else mirrored[:, :, :-1]], 2)
 
 
 def _metrics(sources: list[np.ndarray], fused: np.ndarray) -> list[Contest]:

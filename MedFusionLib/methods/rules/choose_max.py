@@ -59,7 +59,10 @@ def _weights(bands: Tensor, ndim: int) -> Tensor:
 def _weights_of_two(activity: Tensor, ndim: int) -> Tensor:
     """The same decision for two sources from the sign of the difference, in a third of the time."""
     first, second = activity[:, 0], activity[:, 1]
-    lead = (first > second).to(torch.int8).sub_((first < second).to(torch.int8))
-    votes = sum_of_three(lead, ndim).clamp_(-1, 1)
-    weight = votes.to(activity.dtype).add_(1).mul_(0.5)
-    return torch.stack((weight, 1 - weight), dim=1)
+    lead = (first > second).view(torch.int8).sub_((first < second).view(torch.int8))
+    votes = sum_of_three(lead, ndim)
+    halves = (votes > 0).view(torch.int8).add_((votes >= 0).view(torch.int8))
+    weights = torch.empty_like(activity)
+    torch.mul(halves, 0.5, out=weights[:, 0])
+    torch.sub(1, weights[:, 0], out=weights[:, 1])
+    return weights

@@ -12,10 +12,12 @@ def maximum_of_three(image: Tensor, ndim: int) -> Tensor:
         length = image.shape[axis]
         if length == 1:
             continue
-        out = image.clone()
-        left, right = out.narrow(axis, 0, length - 1), out.narrow(axis, 1, length - 1)
-        torch.maximum(left, image.narrow(axis, 1, length - 1), out=left)
-        torch.maximum(right, image.narrow(axis, 0, length - 1), out=right)
+        pairs = torch.maximum(image.narrow(axis, 0, length - 1), image.narrow(axis, 1, length - 1))
+        out = torch.empty_like(image)
+        out.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
+        out.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
+        inner = out.narrow(axis, 1, length - 2)
+        torch.maximum(pairs.narrow(axis, 0, length - 2), pairs.narrow(axis, 1, length - 2), out=inner)
         image = out
     return image
 
@@ -26,9 +28,12 @@ def sum_of_three(image: Tensor, ndim: int) -> Tensor:
         length = image.shape[axis]
         if length == 1:
             continue
-        out = image.clone()
-        out.narrow(axis, 0, length - 1).add_(image.narrow(axis, 1, length - 1))
-        out.narrow(axis, 1, length - 1).add_(image.narrow(axis, 0, length - 1))
+        pairs = image.narrow(axis, 0, length - 1) + image.narrow(axis, 1, length - 1)
+        out = torch.empty_like(image)
+        out.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
+        out.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
+        inner = out.narrow(axis, 1, length - 2)
+        torch.add(pairs.narrow(axis, 0, length - 2), image.narrow(axis, 2, length - 2), out=inner)
         image = out
     return image
 
