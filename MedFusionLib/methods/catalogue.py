@@ -17,16 +17,20 @@ from MedFusionLib.methods.fast_two_scale import FastTwoScale
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
 from MedFusionLib.methods.ihs import IntensityHueSaturation
+from MedFusionLib.methods.l0_nsct_sr import L0ContourletSparseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
+from MedFusionLib.methods.lp_sr import LaplacianSparseFusion
 from MedFusionLib.methods.maximum import Maximum
 from MedFusionLib.methods.nsct import ContourletFusion
 from MedFusionLib.methods.nsct_fotgv import DenoisedContourletFusion
 from MedFusionLib.methods.nsct_pcnn import ContourletPulseCoupledFusion
+from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
 from MedFusionLib.methods.nsst import ShearletFusion
 from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
 from MedFusionLib.methods.pca import PrincipalComponents
 from MedFusionLib.methods.ratio_pyramid import RatioPyramidFusion
 from MedFusionLib.methods.rules.named import rule_named
+from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
 from MedFusionLib.methods.variational import VariationalFusion
@@ -51,6 +55,10 @@ CATALOGUE: tuple[type, ...] = (
     ContourletPulseCoupledFusion,
     ShearletFusion,
     ShearletPulseCoupledFusion,
+    SparseRepresentation,
+    LaplacianSparseFusion,
+    ContourletSparseFusion,
+    L0ContourletSparseFusion,
     GuidedFilterFusion,
     TikhonovFusion,
     FastTwoScale,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from MedFusionLib.methods.base import Fused, Local
+from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.rules import Rule, combine
 
 
@@ -26,8 +26,10 @@ class PixelwiseFusion:
     ndim: int
 
     @property
-    def support(self) -> Local:
+    def support(self) -> Local | Global:
         """The rule's own neighbourhood."""
+        if self.rule.reach is None:
+            return Global()
         return Local(halo=(self.rule.reach,) * self.ndim, alignment=(1,) * self.ndim)
 
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:

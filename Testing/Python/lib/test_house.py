@@ -31,7 +31,7 @@ ONLY_IN = {
     "highdicom": {"io"},
     "nibabel": {"io"},
     "SimpleITK": {"io", "align", "segment"},
-    "skimage": {"segment"},
+    "skimage": {"io", "segment", "training"},
 }
 
 

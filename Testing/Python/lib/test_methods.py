@@ -30,6 +30,9 @@ QUICK = {
     "nsct-pcnn": {"directions": (4, 2), "steps": 12},
     "nsst-papcnn": {"directions": (4, 4), "steps": 12},
     "nsct-fotgv": {"steps": 12},
+    "sr": {"stride": 5, "most_atoms": 3},
+    "nsct-sr": {"stride": 5, "directions": (4, 2)},
+    "l0-nsct-sr": {"stride": 5},
 }
 """Parameters that make slow methods quick without changing what is tested."""
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}

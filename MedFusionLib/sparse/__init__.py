@@ -1,0 +1,1 @@
+"""Sparse coding: orthogonal matching pursuit, dictionary learning, convolutional sparse coding."""

@@ -1,0 +1,1 @@
+"""Recipes: one command each from named data to weights with a model card."""

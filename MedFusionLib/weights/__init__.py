@@ -1,0 +1,1 @@
+"""Trained weights: one safetensors file and one model card (JSON) each."""

@@ -1,0 +1,133 @@
+"""Sparse coding against plain definitions, and the dictionaries that come along."""
+
+import hashlib
+import json
+from importlib import resources
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from MedFusionLib.errors import UnreadableFile, UsageError
+from MedFusionLib.methods.rules.sparse_activity import SparseActivity
+from MedFusionLib.sparse import dictionaries
+from MedFusionLib.sparse.learning import learn_ksvd, learn_online
+from MedFusionLib.sparse.patches import PatchGrid
+from MedFusionLib.sparse.pursuit import matching_pursuit
+
+
+def unit_atoms(count, length, seed=0):
+    atoms = torch.from_numpy(np.random.default_rng(seed).standard_normal((count, length)))
+    return atoms / atoms.norm(dim=1, keepdim=True)
+
+
+def plain_pursuit(signal, atoms, most, error):
+    chosen, values, residual = [], torch.zeros(0).double(), signal
+    while len(chosen) < most and residual.norm() > error:
+        chosen.append(int((atoms @ residual).abs().argmax()))
+        values = torch.linalg.lstsq(atoms[chosen].T, signal[:, None]).solution[:, 0]
+        residual = signal - values @ atoms[chosen]
+    return chosen, values
+
+
+@pytest.mark.parametrize("error", [0.0, 4.0])
+def test_pursuit_chooses_the_same_atoms_as_the_definition(error):
+    atoms = unit_atoms(100, 30)
+    signals = torch.from_numpy(np.random.default_rng(1).standard_normal((60, 30)))
+    codes = matching_pursuit(signals, atoms, 6, error)
+    for number, signal in enumerate(signals):
+        chosen, values = plain_pursuit(signal, atoms, 6, error)
+        assert codes.atoms[number, : len(chosen)].tolist() == chosen
+        assert torch.allclose(codes.values[number, : len(chosen)], values)
+        assert not codes.values[number, len(chosen) :].any()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_a_signal_made_of_few_atoms_is_rebuilt(seed, used):
+    atoms = unit_atoms(12, 40, seed)
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(12, used, replace=False)
+    signal = torch.from_numpy(rng.uniform(1, 3, used)) @ atoms[chosen]
+    codes = matching_pursuit(signal[None], atoms, 12, 1e-9)
+    assert torch.allclose(codes.rebuild(atoms)[0], signal, atol=1e-6)
+
+
+def test_empty_equal_and_zero_signals_are_coded_without_a_fuss():
+    atoms = unit_atoms(20, 10)
+    assert matching_pursuit(torch.zeros(0, 10).double(), atoms, 3).values.shape == (0, 3)
+    codes = matching_pursuit(torch.zeros(2, 10).double(), atoms, 3)
+    assert not codes.values.any()
+    twins = torch.cat([atoms, atoms])
+    assert torch.isfinite(matching_pursuit(atoms[:4], twins, 10).values).all()
+
+
+@pytest.mark.parametrize("learn", [learn_ksvd, learn_online])
+def test_learning_finds_the_atoms_that_made_the_signals(learn):
+    truth = unit_atoms(20, 25)
+    rng = np.random.default_rng(2)
+    codes = np.zeros((3000, 20))
+    for row in codes:
+        row[rng.choice(20, 2, replace=False)] = rng.standard_normal(2) * 2
+    signals = torch.from_numpy(codes) @ truth
+    found = learn(signals, 30, most_atoms=2)
+    best = (truth @ found.T).abs().amax(dim=1)
+    assert (best > 0.97).float().mean() > 0.8
+    assert torch.allclose(found.norm(dim=1), torch.ones(30).double())
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(8, 40), st.integers(8, 40), st.integers(1, 8))
+def test_patches_cover_a_slice_and_join_to_it(height, width, stride):
+    image = torch.rand(2, height, width)
+    grid = PatchGrid((height, width), 8, stride)
+    patches = grid.take(image)
+    assert patches.shape == (2, grid.count, 64)
+    assert (grid.put(patches) - image).abs().max() < 1e-5
+
+
+def test_a_stride_that_leaves_gaps_is_refused():
+    with pytest.raises(UsageError, match="1 to 8"):
+        PatchGrid((20, 20), 8, 9)
+    with pytest.raises(UsageError, match="at least 8"):
+        PatchGrid((20, 7), 8, 2)
+
+
+def test_the_livelier_patch_wins_and_between_flat_ones_the_brighter():
+    rng = np.random.default_rng(0)
+    sources = torch.zeros(1, 2, 16, 32)
+    sources[0, 0, :, :16] = torch.from_numpy(rng.random((16, 16)).astype(np.float32))
+    sources[0, 1, :, 16:] = 0.5
+    weights = SparseActivity(stride=8)(sources, 2)
+    assert (weights[0, 0, :, :16] == 1).all()
+    assert (weights[0, 1, :, 16:] == 1).all()
+
+
+def test_a_volume_is_weighted_plane_by_plane():
+    volume = torch.rand(1, 2, 3, 12, 14)
+    rule = SparseActivity(stride=4)
+    weights = rule(volume, 3)
+    for plane in range(3):
+        assert torch.equal(weights[:, :, plane], rule(volume[:, :, plane], 2))
+
+
+def test_every_dictionary_is_that_of_its_card_and_a_changed_one_is_refused(monkeypatch):
+    folder = resources.files("MedFusionLib.weights")
+    cards = [entry for entry in folder.iterdir() if entry.name.endswith(".json")]
+    assert cards
+    for entry in cards:
+        text = json.loads(entry.read_text(encoding="utf-8"))
+        content = (folder / f"{text['name']}.safetensors").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == text["sha256"]
+        assert text["training_data"] and text["licence"] and text["command"] and text["intended_use"]
+    atoms = dictionaries.load_dictionary("patches8")
+    assert atoms.shape == (256, 64)
+    assert torch.allclose(atoms.norm(dim=1), torch.ones(256), atol=1e-5)
+    assert atoms.sum(dim=1).abs().max() < 1e-3
+    dictionaries.load_dictionary.cache_clear()
+    monkeypatch.setattr(dictionaries, "card", lambda name: {"sha256": "0" * 64})
+    with pytest.raises(UnreadableFile, match="model card"):
+        dictionaries.load_dictionary("patches8")
+    dictionaries.load_dictionary.cache_clear()
