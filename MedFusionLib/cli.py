@@ -19,7 +19,7 @@ from MedFusionLib.commands.base import Command
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted
 from MedFusionLib.io.plain import plain
 
-OWN_COMMANDS = ("inspect", "check", "methods", "fuse", "fuse_folder", "evaluate")
+OWN_COMMANDS = ("inspect", "check", "methods", "fuse", "fuse_folder", "evaluate", "export", "send")
 PLUGINS = ("MedFusionScene.commands",)
 UNEXPECTED = 1
 
