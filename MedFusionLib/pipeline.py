@@ -225,11 +225,12 @@ def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict
 
 
 def _metrics(stack: np.ndarray, result: FusionResult) -> dict:
-    from MedFusionLib.metrics import evaluate
+    from MedFusionLib.metrics import evaluate, roles_of
     from MedFusionLib.trust import foreground_of, invention_summary
 
     foreground = foreground_of(stack)
-    metrics = dict(evaluate(list(stack), result.fused.array))
+    roles = roles_of([source.modality for source in result.sources])
+    metrics = dict(evaluate(list(stack), result.fused.array, roles=roles))
     metrics["invention"] = invention_summary(result.invention, foreground)
     shares = [float(part[foreground].mean()) if foreground.any() else 0.0 for part in result.contribution]
     metrics["contribution"] = shares

@@ -1,36 +1,49 @@
-"""Evaluate a fused image or volume against its sources."""
+"""Evaluate a fused image or volume against its sources, a few slices at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from MedFusionLib.errors import UsageError
+from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.threads import one_torch_thread
-from MedFusionLib.volume import Volume
 
-FOREGROUND_LEVEL = 2.0
 _CHUNK_SAMPLES = 1 << 19
 
 
 def evaluate(
-    sources: Sequence[np.ndarray | Volume], fused: np.ndarray | Volume, *, data_range: float | None = None
+    sources: Sequence,
+    fused,
+    *,
+    data_range: float | None = None,
+    mask: str | np.ndarray | None = None,
+    metrics: str | Iterable[str] = "standard",
+    roles: Sequence[str] | None = None,
 ) -> dict[str, float]:
-    """All metrics of `metrics.METRICS` for one fused image or volume.
+    """Metrics of one fused image or volume; `metrics.METRICS` says what each of them means.
 
-    Histogram metrics take the whole volume; gradient and similarity metrics are taken per slice
-    (first array axis) and averaged over the slices in which any source is above two grey levels.
+    Slice-wise metrics run along the first array axis. The work streams in slabs of a few slices on
+    the device of the images, so that it needs little memory beside its inputs.
 
     Parameters
     ----------
-    sources : sequence of (H, W) or (K, H, W) arrays, or Volumes
+    sources : sequence of (H, W) or (K, H, W) arrays or tensors, or Volumes
         Two or more, on the grid of `fused` and on one scale. Volumes in another unit than the
         fusion index are mapped to 0..1 by their default window.
-    fused : array or Volume
+    fused : array, tensor or Volume
         The fused image.
     data_range : float or None
         Value that stands for white: 255 for uint8 arrays and 1 for everything else by default.
+    mask : None, "auto", or (H, W) or (K, H, W) array
+        Where to measure. ``"auto"`` is where any source is above two grey levels.
+    metrics : str or iterable of str
+        ``"standard"`` (the fast set), ``"all"``, or names.
+    roles : sequence of str or None
+        ``"anatomical"``, ``"functional"`` or ``""`` per source; None takes them from the modalities
+        of Volumes. Without one source of either kind the sets leave out what needs roles, and such
+        a metric is NaN when asked for by name.
 
     Returns
     -------
@@ -40,79 +53,88 @@ def evaluate(
     Raises
     ------
     UsageError
-        When shapes differ, there are fewer than two sources, or values leave 0..data_range.
+        When shapes differ, there are fewer than two sources, values leave 0..data_range or are not
+        finite, or a name, role or mask is wrong.
     """
-    if len(sources) < 2:
-        raise UsageError(f"{len(sources)} source", "at least two sources")
-    images = [_on_grey_scale(image, data_range) for image in (*sources, fused)]
-    if len({image.shape for image in images}) > 1:
-        raise UsageError(f"Shapes {[image.shape for image in images]} differ", "all images on one grid")
+    from MedFusionLib.metrics.catalogue import METRICS
+    from MedFusionLib.metrics.images import Images
+    from MedFusionLib.metrics.registry import choose
+
+    images = Images.of(sources, fused, data_range=data_range, mask=mask, roles=roles)
+    names = choose(METRICS, metrics, with_roles=images.has_roles)
     import torch
 
     with torch.inference_mode(), one_torch_thread():
-        tensors = [torch.from_numpy(image) for image in images]
-        return {**_whole(tensors), **_by_slices(tensors)}
+        found = _measure(images, set(names))
+    return {name: found.get(name, math.nan) for name in names}
 
 
-def _whole(images: list) -> dict[str, float]:
-    from MedFusionLib.metrics.histogram import entropy, grey_levels, mutual_information
+def _measure(images, wanted: set[str]) -> dict[str, float]:
+    from MedFusionLib.metrics.measures import SLICE_MEASURES
 
-    levels = [grey_levels(image) for image in images]
-    shared, normalised = mutual_information(levels[:-1], levels[-1])
-    spread = float(images[-1].double().std(correction=0))
-    return {"en": entropy(levels[-1]), "sd": spread, "mi": shared, "nmi": normalised}
+    if "clin" in wanted:
+        wanted = wanted | {"func", "anat"}
+    roles_needed = {"func", "flevel", "anat", "clin"}
+    if not images.has_roles:
+        wanted = wanted - roles_needed
+    gathering, shown = _survey(images, wanted)
+    measures = [one for one in SLICE_MEASURES if wanted.intersection(one.names)]
+    values: dict[str, list[float]] = {name: [] for one in measures for name in one.names}
+    for start, slab in _slabs(images):
+        for gatherer in gathering:
+            checkpoint()
+            gatherer.add(slab)
+        picked = [k for k in range(len(slab.fused)) if shown[start + k]]
+        if not picked or min(slab.fused.shape[1:]) < 3:
+            continue
+        slab = slab if len(picked) == len(slab.fused) else slab.at(picked)
+        for measure in measures:
+            checkpoint()
+            for name, tensor in measure(slab).items():
+                values[name].extend(tensor.tolist())
+    found = {name: _mean(each) for name, each in values.items()}
+    for gatherer in gathering:
+        found.update(gatherer.result())
+    if "clin" in wanted:
+        found["clin"] = math.nan if math.isnan(found["func"] + found["anat"]) else min(found["func"], found["anat"])
+    return found
 
 
-def _by_slices(images: list) -> dict[str, float]:
-    from MedFusionLib.metrics.gradient import average_gradient, edge_preservation, spatial_frequency
-    from MedFusionLib.metrics.similarity import structural_similarity
+def _survey(images, wanted: set[str]) -> tuple[list, list[bool]]:
+    """What gathers over the whole volume, and which slices count: all when none has foreground."""
+    from MedFusionLib.metrics import faithfulness
+    from MedFusionLib.metrics.histogram import Information
+    from MedFusionLib.metrics.measures import INFORMATION, MOMENTS
+    from MedFusionLib.metrics.statistics import Moments
 
-    *sources, fused = images
+    decile = faithfulness.TopDecile() if wanted & {"func", "flevel"} else None
+    shown: list[bool] = []
+    for _, slab in _slabs(images):
+        checkpoint()
+        counted = slab.foreground if slab.mask is None else slab.mask
+        shown.extend(counted.flatten(1).any(dim=1).tolist())
+        if decile:
+            decile.add(slab)
+    gathering: list = [Information(wanted)] if wanted & INFORMATION else []
+    if wanted & MOMENTS:
+        gathering.append(Moments(wanted))
+    if wanted & {"invent", "bg"}:
+        gathering.append(faithfulness.Invention(wanted))
+    if "flicker" in wanted:
+        gathering.append(faithfulness.Flicker())
+    if decile:
+        gathering.append(faithfulness.Function(decile.thresholds()))
+    return gathering, shown if any(shown) else [True] * len(shown)
 
-    def similarity(sources: list, fused):
-        return sum(structural_similarity(source, fused) for source in sources) / len(sources)
 
-    measures: dict[str, Callable] = {
-        "sf": lambda sources, fused: spatial_frequency(fused),
-        "ag": lambda sources, fused: average_gradient(fused),
-        "ssim": similarity,
-        "qabf": edge_preservation,
-    }
-    if min(fused.shape[1:]) < 3:
-        return dict.fromkeys(measures, float("nan"))
-    shown = [k for k in range(len(fused)) if any(bool((s[k] > FOREGROUND_LEVEL).any()) for s in sources)]
-    numbers = shown or list(range(len(fused)))
-    step = max(1, _CHUNK_SAMPLES // fused[0].numel())
-    found: dict[str, list[float]] = {name: [] for name in measures}
-    for start in range(0, len(numbers), step):
-        part = numbers[start : start + step]
-        for name, measure in measures.items():
-            found[name].extend(measure([s[part] for s in sources], fused[part]).tolist())
-    return {name: _mean(values) for name, values in found.items()}
+def _slabs(images) -> Iterator[tuple[int, object]]:
+    slices, height, width = images.shape
+    step = max(1, _CHUNK_SAMPLES // (height * width))
+    for start in range(0, slices, step):
+        yield start, images.slab(start, min(start + step, slices))
 
 
 def _mean(values: list[float]) -> float:
     """Mean of the defined values."""
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
-
-
-def _on_grey_scale(image: np.ndarray | Volume, data_range: float | None) -> np.ndarray:
-    """(K, H, W) float32 on the scale 0..255."""
-    if isinstance(image, Volume):
-        image = _normalised(image)
-    image = np.asarray(image)
-    if image.ndim not in (2, 3):
-        raise UsageError(f"An image of shape {image.shape}", "(H, W) or (K, H, W)")
-    white = data_range if data_range is not None else (255.0 if image.dtype == np.uint8 else 1.0)
-    values = image.reshape(-1, *image.shape[-2:]).astype(np.float32) * np.float32(255.0 / white)
-    if not np.isfinite(values).all() or values.min() < -0.5 or values.max() > 255.5:
-        raise UsageError(f"Values from {image.min():g} to {image.max():g}", f"0 to {white:g}", "Give the data range")
-    return values
-
-
-def _normalised(volume: Volume) -> np.ndarray:
-    from MedFusionLib.intensity import default_window, normalise
-    from MedFusionLib.units import FUSION_INDEX
-
-    return volume.array if volume.unit == FUSION_INDEX else normalise(volume, default_window(volume))
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else math.nan

@@ -1,4 +1,4 @@
-"""Metrics from gradients: spatial frequency, average gradient, edge preservation."""
+"""Metrics of the fused image from its gradients: spatial frequency, average gradient, edge intensity."""
 
 from __future__ import annotations
 
@@ -7,55 +7,35 @@ import math
 import torch
 from torch import Tensor
 
-STRENGTH = (0.9994, -15.0, 0.5)
-ORIENTATION = (0.9879, -22.0, 0.8)
+from MedFusionLib.metrics.filters import mean_inside, sobel_magnitude
+from MedFusionLib.metrics.slab import Slab
 
 
-def spatial_frequency(image: Tensor) -> Tensor:
-    """Spatial frequency of each slice (K, H, W) -> (K,)."""
-    rows = (image[:, :, 1:] - image[:, :, :-1]).square().mean(dim=(1, 2))
-    columns = (image[:, 1:] - image[:, :-1]).square().mean(dim=(1, 2))
-    return (rows + columns).sqrt()
+def fused_detail(slab: Slab) -> dict[str, Tensor]:
+    """``sf``, ``ag`` and ``ei`` of each slice (K,)."""
+    return {
+        "sf": spatial_frequency(slab.fused, slab.mask),
+        "ag": average_gradient(slab.fused, slab.mask),
+        "ei": mean_inside(sobel_magnitude(slab.fused), slab.mask),
+    }
 
 
-def average_gradient(image: Tensor) -> Tensor:
+def spatial_frequency(image: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Spatial frequency of each slice (K, H, W) -> (K,); differences with both ends in the mask."""
+    total = 0.0
+    for axis in (1, 2):
+        length = image.shape[axis] - 1
+        squares = (image.narrow(axis, 1, length) - image.narrow(axis, 0, length)).square_()
+        if mask is None:
+            total = total + squares.mean(dim=(1, 2))
+            continue
+        both = mask.narrow(axis, 1, length) & mask.narrow(axis, 0, length)
+        count = both.sum(dim=(1, 2))
+        total = total + (squares * both).sum(dim=(1, 2)) / torch.where(count > 0, count, math.nan)
+    return total.sqrt()
+
+
+def average_gradient(image: Tensor, mask: Tensor | None = None) -> Tensor:
     """Average gradient of each slice (K, H, W) -> (K,)."""
     along_y, along_x = torch.gradient(image, dim=(1, 2))
-    return along_y.square_().add_(along_x.square_()).mul_(0.5).sqrt_().mean(dim=(1, 2))
-
-
-def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradient strength and orientation in -pi/2..pi/2 in the valid region, (K, H-2, W-2)."""
-    across = image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]
-    along_x = across[:, :, 2:] - across[:, :, :-2]
-    down = image[:, :, :-2] + 2 * image[:, :, 1:-1] + image[:, :, 2:]
-    along_y = down[:, 2:] - down[:, :-2]
-    strength = (along_x.square() + along_y.square()).sqrt_()
-    # atan(y / x) without a division by zero; an empty gradient gets 0
-    flip = torch.where(along_x < 0, -1.0, 1.0)
-    return strength, torch.atan2(along_y * flip, along_x * flip)
-
-
-def edge_preservation(sources: list[Tensor], fused: Tensor) -> Tensor:
-    """Q_AB/F of each slice (K, H, W) -> (K,); NaN where no source has a gradient."""
-    fused_edges = sobel(fused)
-    kept, total = 0.0, 0.0
-    for source in sources:
-        strength, orientation = sobel(source)
-        kept = kept + (_preserved(strength, orientation, *fused_edges) * strength).sum(dim=(1, 2))
-        total = total + strength.sum(dim=(1, 2))
-    return kept / torch.where(total > 0, total, math.nan)
-
-
-def _preserved(strength: Tensor, orientation: Tensor, fused_strength: Tensor, fused_orientation: Tensor) -> Tensor:
-    highest = torch.maximum(strength, fused_strength)
-    ratio = torch.minimum(strength, fused_strength).div_(highest.clamp(min=1e-12))
-    ratio = torch.where(highest > 0, ratio, 1.0)
-    turn = (orientation - fused_orientation).abs_()
-    turn = torch.minimum(turn, math.pi - turn)
-    agreement = turn.mul_(-2 / math.pi).add_(1)
-    return _sigmoid(ratio, *STRENGTH).mul_(_sigmoid(agreement, *ORIENTATION))
-
-
-def _sigmoid(values: Tensor, gain: float, slope: float, centre: float) -> Tensor:
-    return values.sub_(centre).mul_(-slope).sigmoid_().mul_(gain)
+    return mean_inside(along_y.square_().add_(along_x.square_()).mul_(0.5).sqrt_(), mask)

@@ -1,71 +1,90 @@
-"""What each metric means."""
+"""What each metric means, and which of them belong together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from MedFusionLib.errors import UsageError
+
+STANDARD, ALL = "standard", "all"
 
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """Definition of one metric.
+    """Definition of one metric; A are the sources, F the fused image, on the scale 0..255.
 
     Parameters
     ----------
     name, title : str
         Key in the results, and name for people.
-    unit : str
-        Unit of the value.
+    unit, span : str
+        Unit (with the base of a logarithm) and range of the value.
     higher_is_better : bool or None
         None where neither is.
     way : str
         ``whole`` (over all voxels of the volume) or ``slices`` (per slice, averaged over the slices
-        in which any source is above two grey levels).
+        in which any source is above two grey levels, or that the mask touches).
+    pooling : str
+        How several sources become one number: ``F`` (only the fused image counts), ``mean``,
+        ``sum``, ``worst``, ``joint`` (all sources enter one formula).
     definition : str
-        The formula in words; A are the sources, F the fused image, on the scale 0..255.
+        The formula in words.
     citation : str
         Source of the definition.
+    elsewhere : str
+        How public implementations differ, and by what factor.
+    mask : str
+        ``inside`` (only voxels or window centres in the mask count) or ``blank`` (everything outside
+        the mask is set to 0 in all images first).
+    data_range : float
+        The value that stands for white in the definition; inputs are scaled to it.
+    standard : bool
+        Whether it is in the fast set that follows every fusion.
+    needs_roles : bool
+        Whether an anatomical or functional source must be known.
+    legacy : bool
+        Whether it is a widespread form that is kept only to compare with printed tables.
     """
 
     name: str
     title: str
     unit: str
+    span: str
     higher_is_better: bool | None
     way: str
+    pooling: str
     definition: str
     citation: str
+    elsewhere: str = "-"
+    mask: str = "inside"
+    data_range: float = 255.0
+    standard: bool = False
+    needs_roles: bool = False
+    legacy: bool = False
 
 
-METRICS: tuple[MetricInfo, ...] = (
-    MetricInfo(
-        "en", "Entropy", "bits", True, "whole",
-        "-sum p log2 p over the 256 grey levels of F; background counts", "C. E. Shannon 1948",
-    ),
-    MetricInfo("sd", "Standard deviation", "grey levels", True, "whole", "population standard deviation of F", "-"),
-    MetricInfo(
-        "sf", "Spatial frequency", "grey levels", True, "slices",
-        "root of the mean squared first differences along rows plus along columns",
-        "A. M. Eskicioglu, P. S. Fisher 1995",
-    ),
-    MetricInfo(
-        "ag", "Average gradient", "grey levels", True, "slices",
-        "mean of sqrt((gx^2 + gy^2) / 2), central differences, one-sided at borders", "G. Cui et al. 2015",
-    ),
-    MetricInfo(
-        "mi", "Mutual information", "bits", True, "whole",
-        "sum over the sources of I(A, F) from joint histograms of 256 x 256 grey levels", "G. Qu et al. 2002",
-    ),
-    MetricInfo(
-        "nmi", "Normalised mutual information Q_MI", "1", True, "whole",
-        "sum over the sources of 2 I(A, F) / (H(A) + H(F)); 0 to the number of sources", "M. Hossny et al. 2008",
-    ),
-    MetricInfo(
-        "ssim", "Structural similarity", "1", True, "slices",
-        "mean over the sources; Gaussian window 11 x 11 with sigma 1.5, K1 0.01, K2 0.03, range 255, population "
-        "covariance, valid region", "Z. Wang et al. 2004",
-    ),
-    MetricInfo(
-        "qabf", "Edge preservation Q_AB/F", "1", True, "slices",
-        "edge strength and orientation (wrapped at pi) of Sobel gradients kept in F, weighted by the sources' "
-        "gradients; valid region; at most 0.9748", "C. S. Xydeas, V. Petrovic 2000",
-    ),
-)  # fmt: skip
+def choose(infos: Iterable[MetricInfo], metrics: str | Iterable[str], *, with_roles: bool) -> list[str]:
+    """Names of the metrics of a set or list, in the order of the catalogue.
+
+    A set leaves out what needs roles when none are known; a name that is asked for is kept.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    """
+    infos = list(infos)
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    known = {info.name for info in infos}
+    unknown = [name for name in asked if name not in known and name not in (STANDARD, ALL)]
+    if unknown or not asked:
+        raise UsageError(
+            f"Unknown metric {', '.join(map(repr, unknown))}" if unknown else "No metric asked for",
+            f"{STANDARD}, {ALL}, or some of " + ", ".join(info.name for info in infos),
+        )
+    return [
+        info.name for info in infos
+        if info.name in asked
+        or ((ALL in asked or (STANDARD in asked and info.standard)) and (with_roles or not info.needs_roles))
+    ]  # fmt: skip

@@ -11,9 +11,10 @@ from timing import Contest
 from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.rules import ChooseMax, Weighted
-from MedFusionLib.metrics.gradient import edge_preservation
+from MedFusionLib.metrics.edge_preservation import edge_preservation
 from MedFusionLib.metrics.histogram import grey_levels, mutual_information
 from MedFusionLib.metrics.similarity import structural_similarity
+from MedFusionLib.metrics.visual_fidelity import information_fidelity
 from MedFusionLib.transforms.directional import Tiling, directional_bank
 from MedFusionLib.transforms.stationary import StationaryWavelet
 
@@ -22,6 +23,7 @@ SLOW_SHARE = 8
 SHAPE, QUICK_SHAPE = (128, 256, 256), (32, 128, 128)
 LEVELS = 3
 CHUNK_SAMPLES = 1 << 19
+FEW_SLICES = 8
 
 
 def contests(shape: tuple[int, int, int]) -> list[Contest]:
@@ -120,7 +122,17 @@ def _metrics(sources: list[np.ndarray], fused: np.ndarray) -> list[Contest]:
             lambda: _by_chunks(edge_preservation, images, target),
             lambda: measures.edge_preservation(sources, fused), _largest, gate=2.0, tolerance=1e-4,
         ),
+        Contest(
+            "VIF, pixel domain", "scipy.signal.convolve2d as sewar",
+            lambda: _by_chunks(_fidelity, [image[:FEW_SLICES] for image in images], target[:FEW_SLICES]),
+            lambda: measures.visual_information([s[:FEW_SLICES] for s in sources], fused[:FEW_SLICES]),
+            _largest, gate=8.0, tolerance=1e-3,
+        ),
     ]  # fmt: skip
+
+
+def _fidelity(sources: list, fused):
+    return sum(information_fidelity(sources, fused))
 
 
 def _by_chunks(measure, images: list, target) -> float:

@@ -89,6 +89,12 @@ def test_fuse_writes_a_result_that_evaluate_and_load_understand(capsys, files, t
     assert code == 0
     assert measured["mi"] == pytest.approx(document["metrics"]["mi"], rel=0.02)
     assert mf.load_result(out).provenance["parameters"]["method"] == "dwt"
+    sources = ("--source", out / "source_0_MR.nii.gz", "--source", out / "source_1_PT.nii.gz", "--unit", ",SUVbw")
+    code, chosen = run_json(capsys, "evaluate", *sources, "--fused", document["fused"], "--metrics", "vif, clin",
+                            "--mask", "auto")  # fmt: skip
+    assert code == 0 and list(chosen) == ["vif", "clin"]
+    code, _ = run_json(capsys, "evaluate", *sources, "--fused", document["fused"], "--metrics", "charm")
+    assert code == 2
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,8 @@ def test_colour_is_refused():
 
 
 def test_the_tensor_metrics_run_on_a_pretended_gpu_without_fetching_values():
-    from MedFusionLib.metrics.gradient import average_gradient, edge_preservation, spatial_frequency
+    from MedFusionLib.metrics.edge_preservation import edge_preservation
+    from MedFusionLib.metrics.gradient import average_gradient, spatial_frequency
     from MedFusionLib.metrics.similarity import structural_similarity
 
     with fake_cuda():
@@ -149,11 +150,11 @@ def test_the_tensor_metrics_run_on_a_pretended_gpu_without_fetching_values():
 
 
 def test_the_joint_histogram_runs_on_a_pretended_gpu():
-    from MedFusionLib.metrics.histogram import grey_levels, joint_histogram
+    from MedFusionLib.metrics.histogram import grey_levels, joint_counts
 
     with fake_cuda(dynamic_shapes=True):
         levels = grey_levels(torch.rand(3, 32, 32, device="cuda") * 255)
-        assert joint_histogram(levels, levels).device.type == "cuda"
+        assert joint_counts(levels, levels).device.type == "cuda"
 
 
 def test_maximum_beats_average_on_real_slices_as_published(data_folder):

@@ -25,6 +25,43 @@ DISKS = {
 }
 
 
+MORE = ("scd", "vif", "qabf_legacy", "cc", "psnr")
+RAMPS_MORE = {
+    "first source": (np.nan, 1.0000, 0.5939, 0.5, 10.7579),
+    "average": (1.4142, 0.4876, 0.3912, 0.7071, 13.7682),
+    "maximum": (1.2247, 0.9733, 0.6973, 0.6124, 10.7579),
+    "constant": (0, 0, 0.2739, np.nan, 10.7577),
+}
+DISKS_MORE = {
+    "average": (1.1121, 1.3942, 0.4833, 0.7958, 16.4949),
+    "maximum": (1.6408, 1.4485, 0.6742, 0.7599, 13.4846),
+    "sum": (1.9134, 1.6830, 0.8708, 0.7854, 12.7387),
+}
+FLOAT32 = 2e-4
+
+
+@pytest.mark.parametrize("fusion", RAMPS)
+def test_crossed_ramps_give_the_known_values_of_the_larger_set(fusion):
+    found = evaluate([RAMP, RAMP.T], RAMPS[fusion][0], data_range=255, metrics=MORE)
+    assert [found[name] for name in MORE] == pytest.approx(list(RAMPS_MORE[fusion]), abs=FLOAT32, nan_ok=True)
+
+
+@pytest.mark.parametrize("fusion", DISKS)
+def test_two_disks_give_the_known_values_of_the_larger_set(fusion):
+    found = evaluate([FIRST_DISK, SECOND_DISK], DISKS[fusion][0], data_range=255, metrics=MORE)
+    assert [found[name] for name in MORE] == pytest.approx(list(DISKS_MORE[fusion]), abs=FLOAT32)
+
+
+def test_the_sum_of_two_sources_has_the_largest_sum_of_correlations_of_differences():
+    found = evaluate([RAMP / 2, RAMP.T / 2], (RAMP + RAMP.T) / 2, data_range=255, metrics="scd")
+    assert found["scd"] == pytest.approx(2)
+
+
+def test_copies_and_averages_of_equal_images_have_no_artefacts():
+    for sources, fused in (([RAMP, RAMP.T], RAMP), ([RAMP, RAMP], RAMP)):
+        assert evaluate(sources, fused, data_range=255, metrics="nabf")["nabf"] == 0
+
+
 @pytest.mark.parametrize("fusion", RAMPS)
 def test_crossed_ramps_give_the_known_values(fusion):
     fused, expected = RAMPS[fusion]
@@ -85,8 +122,8 @@ def test_mutual_information_equals_a_plain_joint_histogram():
 
 
 def test_every_metric_has_an_entry_that_says_what_it_is():
-    found = evaluate([RAMP, RAMP.T], RAMP, data_range=255)
-    assert set(found) == {metric.name for metric in METRICS}
+    found = evaluate([RAMP, RAMP.T], RAMP, data_range=255, metrics="all", roles=("anatomical", "functional"))
+    assert list(found) == [metric.name for metric in METRICS]
     for metric in METRICS:
         assert metric.title and metric.unit and metric.definition and metric.citation
         assert metric.way in ("whole", "slices")
