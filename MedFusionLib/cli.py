@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from MedFusionLib.commands.base import Command
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted
 from MedFusionLib.io.plain import plain
 
-OWN_COMMANDS = ("inspect", "check", "methods", "fuse", "fuse_folder", "evaluate", "export", "send")
+OWN_COMMANDS = ("inspect", "check", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send")
 PLUGINS = ("MedFusionScene.commands",)
 UNEXPECTED = 1
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     With ``--json`` standard output holds one JSON document and nothing else; messages go to standard
     error.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(_with_points_joined(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
         document = plain(parsed.command.run(parsed))
@@ -53,6 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     print(json.dumps(document, indent=2, allow_nan=False) if parsed.json else parsed.command.show(document))
     return 0
+
+
+def _with_points_joined(arguments: Sequence[str]) -> list[str]:
+    """``--seed -70,-12,-790`` as ``--seed=-70,-12,-790``: argparse would take such a point for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if re.match(r"-[\d.]", argument) and joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
 from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
+from MedFusionLib.region import BoxRegion, LabelRegion, Region
 from MedFusionLib.result import FusionResult, Verdict
 from MedFusionLib.segmentation import Segmentation
 from MedFusionLib.units import FUSION_INDEX
@@ -52,7 +53,9 @@ def fuse(
     parameters: dict[str, Any] | None = None,
     windows: Sequence[Window | None] | None = None,
     seed: tuple[float, float, float] | None = None,
-    roi: str | Path | Segmentation | None = None,
+    roi: str | Path | Segmentation | Region | None = None,
+    liver: tuple[float, float, float] | None = None,
+    blood_pool: tuple[float, float, float] | None = None,
     force: bool = False,
     table: str = DEFAULT_TABLE,
     workers: int = 0,
@@ -76,8 +79,8 @@ def fuse(
         Other values are not supported yet.
     transform : path, sequence of paths, or None
         ITK transform files (reference LPS to moving LPS), one per moving source.
-    tumour : Segmentation, path of a label map, threshold name, or None
-        The tumour to draw and measure; ``suv2.5`` and ``suvmax41`` need a PET source in SUVbw.
+    tumour : Segmentation, path of a label map, method, or None
+        The tumour to draw and measure; methods as in `segment_tumour`.
     progress : callable
         ``progress(done, total)``, called in the calling thread.
     cancelled : callable
@@ -86,8 +89,8 @@ def fuse(
         Parameters of the method.
     windows : sequence of Window or None
         Per source; None takes the default by modality and unit.
-    seed, roi
-        Point (RAS in mm) or region for tumour thresholds.
+    seed, roi, liver, blood_pool
+        Where the tumour and the reference tissue lie, see `segment_tumour`.
     force : bool
         Fuse although the sources do not line up; recorded.
     table : str
@@ -122,14 +125,12 @@ def fuse(
 
     steps.reached(0)
     transforms = _transforms(transform, len(case.sources))
-    lesions = _tumour(case, tumour, seed, roi)
     verdict = check_alignment(case, transforms=transforms)
-    if verdict.status == "fail" and not force:
-        raise NotAligned(
-            "The sources do not line up: " + "; ".join(verdict.reasons), "sources that share one space",
-            "Register them first, give a transform, or force the fusion if you know better",
-        )  # fmt: skip
+    if not force:
+        _refuse_misaligned(verdict)
     aligned = to_reference(case, transforms=transforms)
+    where = aligned if any(transforms) else case
+    lesions = _tumour(where, tumour, seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=True)
     clock.lap("align")
     steps.reached(_ALIGNED)
 
@@ -147,7 +148,7 @@ def fuse(
     result = _assemble(aligned, chosen, stack, output, slice_axis if mode == "slice" else None, verdict, table)
     clock.lap("maps")
     steps.reached(_MAPPED)
-    result = replace(result, tumour=lesions, metrics=_metrics(stack, result))
+    result = replace(result, tumour=_with_fused_contrast(lesions, result.fused), metrics=_metrics(stack, result))
     clock.lap("measure")
     asked = {
         "method": method, "parameters": parameters or {}, "mode": mode, "device": device, "precision": precision,
@@ -162,45 +163,77 @@ def fuse(
     return replace(result, timings=clock.total(), provenance={**record, "peak_mb": peak_memory_mb()})
 
 
+def _refuse_misaligned(verdict: Verdict) -> None:
+    if verdict.status == "fail":
+        raise NotAligned(
+            "The sources do not line up: " + "; ".join(verdict.reasons), "sources that share one space",
+            "Register them first, give a transform, or force it if you know better",
+        )  # fmt: skip
+
+
 def segment_tumour(
     case: Case,
-    method: str = "suvmax41",
+    method: str = "auto",
     seed: tuple[float, float, float] | None = None,
-    roi: str | Path | Segmentation | None = None,
+    roi: str | Path | Segmentation | Region | None = None,
+    *,
+    liver: tuple[float, float, float] | None = None,
+    blood_pool: tuple[float, float, float] | None = None,
+    force: bool = False,
 ) -> Segmentation:
-    """Segment a tumour by a PET threshold and measure it on every source's native grid.
+    """Segment a tumour and measure it on every source's native grid.
 
     Parameters
     ----------
     case : Case
-        At least one PET source in SUVbw.
+        The sources. PET rules need PET in SUVbw and answer on its grid; the other methods use all
+        sources and answer on the grid of the first one.
     method : str
-        ``suv<value>`` or ``suvmax<percent>``.
+        ``auto`` (a random walker over all sources), ``random-walker``, ``kfcm``, ``region-growing``, ``level-set``,
+        ``suv<value>``, ``suvmax<percent>``, ``percist``, ``adaptive``, ``nestle``, ``otsu`` or ``gradient``.
     seed : tuple of float or None
         A point in the lesion, RAS in mm.
-    roi : path of a label map, Segmentation, or None
+    roi : path of a label map or of a Slicer markups ROI, Segmentation, Region, or None
         The region to look in.
+    liver, blood_pool : tuple of float or None
+        Reference tissue of ``percist``, RAS in mm.
+    force : bool
+        Go on although the sources do not line up.
 
     Raises
     ------
+    NotAligned
+        When several sources do not line up and `force` is not set: a contour of one would be
+        measured in the wrong place of the other.
     UsageError, NotSupported
-        See `segment.threshold_segmentation`.
+        See `segment.segment`.
     """
-    from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.segment import measure_lesions, parse_threshold, threshold_segmentation
-    from MedFusionLib.units import SUV_BODY_WEIGHT
+    from MedFusionLib.align import check_alignment, resample_labels_to
+    from MedFusionLib.segment import Marks, measure_lesions, segment
 
-    rule = parse_threshold(method)
-    pets = [source for source in case.sources if source.modality == "PT" and source.unit == SUV_BODY_WEIGHT]
-    if not pets:
-        units = ", ".join(f"{source.modality} in {source.unit}" for source in case.sources)
-        raise UsageError(f"No source for {method}: the case holds {units}", "a PET source in SUVbw")
-    region = None
-    if roi is not None:
-        marked = roi if isinstance(roi, Segmentation) else _read_segmentation(roi)
-        region = resample_labels_to(marked.labels, marked.geometry, pets[0].geometry) > 0
-    found = threshold_segmentation(pets[0], rule, region=region, seed=seed)
-    return measure_lesions(found, case.sources, resample_labels_to)
+    if len(case.sources) > 1 and not force:
+        _refuse_misaligned(check_alignment(case))
+
+    marks = Marks(seed, as_region(roi), liver, blood_pool)
+    return measure_lesions(segment(case.sources, method, marks), case.sources, resample_labels_to)
+
+
+def as_region(roi: str | Path | Segmentation | Region | None) -> Region | None:
+    """A region from whatever may state one: a file, a segmentation, a region.
+
+    Raises
+    ------
+    UnreadableFile, NotSupported, UsageError
+        When the file cannot be read or marks nothing.
+    """
+    from MedFusionLib.io import read_labels
+    from MedFusionLib.io.markups import is_markups, read_roi
+
+    if roi is None or isinstance(roi, (BoxRegion, LabelRegion)):
+        return roi
+    if isinstance(roi, Segmentation):
+        return LabelRegion(roi.labels, roi.geometry)
+    return read_roi(roi) if is_markups(roi) else LabelRegion(*read_labels(roi))
 
 
 def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict: Verdict, table: str) -> FusionResult:
@@ -254,17 +287,32 @@ def _transforms(transform, count: int) -> list:
     return given
 
 
-def _tumour(case: Case, tumour, seed, roi) -> Segmentation | None:
-    """The tumour with measures: given, read from a file, or found by a threshold."""
+def _tumour(case: Case, tumour, **options) -> Segmentation | None:
+    """The tumour with measures: given, read from a file, or found by a method."""
     from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.segment import measure_lesions
+    from MedFusionLib.segment import is_method, measure_lesions
 
     if tumour is None:
         return None
-    if isinstance(tumour, str) and not Path(tumour).exists() and not Path(tumour).suffix.strip(".0123456789"):
-        return segment_tumour(case, tumour, seed, roi)
+    if isinstance(tumour, str) and not Path(tumour).exists() and (is_method(tumour) or not Path(tumour).suffix):
+        return segment_tumour(case, tumour, **options)
     found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour)
     return measure_lesions(found, case.sources, resample_labels_to)
+
+
+def _with_fused_contrast(lesions: Segmentation | None, fused: Volume) -> Segmentation | None:
+    """The lesions with their contrast in the fused volume beside that in the sources."""
+    from MedFusionLib.align import resample_labels_to
+    from MedFusionLib.segment import contrast
+
+    if lesions is None:
+        return None
+    labels = resample_labels_to(lesions.labels, lesions.geometry, fused.geometry)
+    measures = []
+    for segment, known in zip(lesions.segments, lesions.measures):
+        mask = labels == segment.label
+        measures.append({**known, "fused": contrast(fused, mask, labels > 0) if mask.any() else None})
+    return replace(lesions, measures=tuple(measures))
 
 
 def _read_segmentation(path: str | Path) -> Segmentation:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
-from MedFusionLib.errors import UsageError
+from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.volume import Geometry, Origin
 
 
@@ -69,6 +72,8 @@ class Segmentation:
         (``volume_ml``, ``suv_max`` ...).
     source : Origin
         Where the labels came from.
+    evidence : dict
+        What an automatic segmentation leans on, plain JSON types; empty for one made by hand.
 
     Raises
     ------
@@ -81,6 +86,7 @@ class Segmentation:
     segments: tuple[Segment, ...]
     measures: tuple[dict, ...] = ()
     source: Origin = field(default_factory=Origin)
+    evidence: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = np.asarray(self.labels)
@@ -99,3 +105,49 @@ class Segmentation:
     def mask(self, segment: Segment) -> np.ndarray:
         """(K, J, I) bool, True where the voxel belongs to the segment."""
         return self.labels == segment.label
+
+
+@dataclass(frozen=True)
+class SegmentType:
+    """What a segment may mean: its codes and the colour it is shown in.
+
+    Parameters
+    ----------
+    type_code, category_code : Code
+        Coded concepts.
+    colour : tuple of float
+        Red, green, blue in 0..1.
+    """
+
+    type_code: Code
+    category_code: Code
+    colour: tuple[float, float, float]
+
+
+@lru_cache(maxsize=1)
+def segment_types() -> dict[str, SegmentType]:
+    """The types of segments by short name: mass, neoplasm, primary, secondary, oedema, necrosis ..."""
+    text = importlib.resources.files("MedFusionLib.resources").joinpath("terminology.json").read_text(encoding="utf-8")
+    table = json.loads(text)
+    categories = {name: _code(entry) for name, entry in table["categories"].items()}
+    return {
+        name: SegmentType(_code(entry), categories[entry["category"]], tuple(c / 255 for c in entry["colour"]))
+        for name, entry in table["types"].items()
+    }
+
+
+def segment_type(name: str) -> SegmentType:
+    """The type of a short name.
+
+    Raises
+    ------
+    NotSupported
+        For a name that is not in the table.
+    """
+    if name not in segment_types():
+        raise NotSupported(f"The segment type {name!r}", "one of " + ", ".join(segment_types()))
+    return segment_types()[name]
+
+
+def _code(entry: dict) -> Code:
+    return Code(entry["value"], entry["meaning"], entry["scheme"])

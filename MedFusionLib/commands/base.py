@@ -47,6 +47,16 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unit", metavar="U[,U...]", help="units in source order, for example HU or {SUVbw}g/ml")
 
 
+def add_marking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say where a tumour lies."""
+    parser.add_argument("--seed", metavar="R,A,S", help="a point in the tumour, in mm")
+    parser.add_argument(
+        "--roi", metavar="FILE", help="region that holds the tumour: a label map, or a Slicer markups ROI (.mrk.json)"
+    )
+    parser.add_argument("--liver", metavar="R,A,S", help="percist: a point in the right lobe of the liver, in mm")
+    parser.add_argument("--blood-pool", metavar="R,A,S", help="percist: a point in the descending aorta, in mm")
+
+
 def read_sources(paths: Sequence[str], modality: str | None, unit: str | None) -> list[Volume]:
     """Volumes of a command's paths.
 

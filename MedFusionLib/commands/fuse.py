@@ -7,6 +7,7 @@ from pathlib import Path
 
 from MedFusionLib.commands.base import (
     Command,
+    add_marking_arguments,
     add_reading_arguments,
     interruptible,
     metric_rows,
@@ -32,9 +33,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="exact")
     parser.add_argument("--register", choices=("none", "rigid", "affine", "bspline"), default="none")
     parser.add_argument("--transform", metavar="T.h5", action="append", help="ITK transform, one per moving source")
-    parser.add_argument("--tumour", metavar="MASK|METHOD", help="label map, or suv2.5, suvmax41 ...")
-    parser.add_argument("--seed", metavar="R,A,S", help="a point in the tumour, in mm")
-    parser.add_argument("--roi", metavar="FILE", help="label map of the region that holds the tumour")
+    parser.add_argument("--tumour", metavar="MASK|METHOD", help="label map, or auto, suvmax41 ... (see segment)")
+    add_marking_arguments(parser)
     parser.add_argument("--force", action="store_true", help="fuse although the sources do not line up (recorded)")
     parser.add_argument("--overwrite", action="store_true", help="replace an older result")
     parser.add_argument("--maps", choices=("uint8", "float"), default="uint8", help="how contribution is stored")
@@ -65,6 +65,8 @@ def run(arguments) -> dict:
             parameters=parse_parameters(arguments.parameter),
             seed=parse_point(arguments.seed),
             roi=arguments.roi,
+            liver=parse_point(arguments.liver),
+            blood_pool=parse_point(arguments.blood_pool),
             force=arguments.force,
         )
     folder = save_result(result, arguments.out, overwrite=arguments.overwrite, maps=arguments.maps)

@@ -130,7 +130,10 @@ def describe_result(result: FusionResult) -> dict:
          "window": window.as_json()}
         for number, (source, window) in enumerate(zip(result.sources, result.windows))
     ]  # fmt: skip
-    tumour = None if result.tumour is None else {"segments": list(result.tumour.measures)}
+    tumour = None
+    if result.tumour is not None:
+        found = result.tumour
+        tumour = {"segments": list(found.measures), "notes": list(found.source.notes), "evidence": found.evidence}
     return plain(
         {
             "sources": sources,
@@ -197,7 +200,10 @@ def _read_files(folder: Path, record: dict) -> FusionResult:
 
 
 def _with_measures(tumour, record: dict | None):
-    return None if tumour is None else replace(tumour, measures=tuple(record["segments"]))
+    if tumour is None:
+        return None
+    source, evidence = Origin(notes=tuple(record.get("notes", ()))), record.get("evidence", {})
+    return replace(tumour, measures=tuple(record["segments"]), source=source, evidence=evidence)
 
 
 def _nifti(path: Path) -> tuple[np.ndarray, Geometry]:

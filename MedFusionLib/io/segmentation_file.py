@@ -6,13 +6,45 @@ from pathlib import Path
 
 import numpy as np
 
-from MedFusionLib.errors import UnreadableFile
+from MedFusionLib.errors import NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io.checks import checked_geometry, whole_numbers
 from MedFusionLib.io.itk import LPS_TO_RAS, to_itk_image
-from MedFusionLib.io.write import write_itk
+from MedFusionLib.io.write import write_itk, write_nifti
 from MedFusionLib.segmentation import Code, Segment, Segmentation
 
 _CONTEXT = "Segmentation category and type - DICOM master list"
+
+
+def save_segmentation(segmentation: Segmentation, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a segmentation as ``.seg.nrrd`` (everything) or as a label map in NIfTI (voxels and grid only).
+
+    Raises
+    ------
+    UsageError
+        When the file exists and `overwrite` is not set, or the folder is not there or not writable.
+    NotSupported
+        For another file type.
+    ResourcesExhausted
+        When the disk is full; nothing is left behind.
+    """
+    path = check_segmentation_target(path, overwrite=overwrite)
+    if path.name.lower().endswith(".seg.nrrd"):
+        write_segmentation(segmentation, path)
+    else:
+        write_nifti(segmentation.labels, segmentation.geometry, path)
+    return path
+
+
+def check_segmentation_target(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Refuse a name that `save_segmentation` could not write, before the work is done."""
+    path = Path(path)
+    if not path.name.lower().endswith((".seg.nrrd", ".nii", ".nii.gz")):
+        raise NotSupported(f"Writing a segmentation as {path.name}", "a name that ends in .seg.nrrd, .nii or .nii.gz")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path.name} exists already", "a new file name", "Choose another name or allow overwriting")
+    if not path.parent.is_dir():
+        raise UsageError(f"No folder {path.parent}", "an existing folder")
+    return path
 
 
 def write_segmentation(segmentation: Segmentation, path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from MedFusionLib.errors import UsageError
-from MedFusionLib.segmentation import Segment, Segmentation
+from MedFusionLib.segmentation import Segment, Segmentation, segment_type
 from MedFusionLib.volume import Geometry, Origin
 
 COLOURS = ((0.0, 0.9, 0.2), (1.0, 0.35, 0.2), (0.25, 0.6, 1.0), (1.0, 0.85, 0.1), (0.85, 0.4, 1.0))
@@ -43,3 +45,20 @@ def segmentation_from_labels(
         for n, value in enumerate(values)
     )
     return Segmentation(labels, geometry, segments, source=source or Origin())
+
+
+def with_type(segmentation: Segmentation, name: str) -> Segmentation:
+    """The segmentation with every segment of one type: mass, primary, secondary, oedema, necrosis ...
+
+    Only a person may say that a mass is a neoplasm, or primary.
+
+    Raises
+    ------
+    NotSupported
+        For a name that `segmentation.segment_types` does not hold.
+    """
+    kind = segment_type(name)
+    changed = {"type_code": kind.type_code, "category_code": kind.category_code}
+    if len(segmentation.segments) == 1:
+        changed["colour"] = kind.colour
+    return replace(segmentation, segments=tuple(replace(one, **changed) for one in segmentation.segments))

@@ -143,8 +143,13 @@ def _away_from_zero(axis: Tensor) -> Tensor:
 
 def _spectrum(volume: Tensor, lengths: Sequence[int]) -> Tensor:
     """Half spectrum of a volume (S, D, H, W), laid out (W' // 2 + 1, S, D', H')."""
-    half = torch.stack([torch.fft.rfftn(extend(source, lengths)).permute(2, 0, 1) for source in volume], dim=1)
-    return half.contiguous()
+    spectrum = None
+    for number, source in enumerate(volume):
+        half = torch.fft.rfftn(extend(source, lengths)).permute(2, 0, 1)
+        if spectrum is None:
+            spectrum = half.new_empty((half.shape[0], len(volume), *half.shape[1:]))
+        spectrum[:, number] = half
+    return spectrum
 
 
 def _columns(spectrum: Tensor) -> int:

@@ -6,8 +6,9 @@ import slicer
 import vtk
 
 from MedFusionLib.errors import NotSupported, UsageError
+from MedFusionLib.io.markups import read_roi
 from MedFusionLib.io.segmentation_file import write_segmentation
-from MedFusionLib.segmentation import MASS, PRIMARY_NEOPLASM, Segment, Segmentation
+from MedFusionLib.segmentation import MASS, PRIMARY_NEOPLASM, Segment, Segmentation, segment_types
 from MedFusionScene.segmentations import node_from_segmentation, segmentation_from_node
 
 
@@ -95,3 +96,43 @@ def test_the_reference_geometry_is_that_of_the_image(scene, lesion, mr):
     node = node_from_segmentation(lesion, scene, reference=image)
     role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
     assert node.GetNodeReference(role) is image
+
+
+def test_slicer_reads_every_type_of_segment_with_its_codes_and_colour(scene, tmp_path, lesion):
+    labels = np.zeros(lesion.geometry.shape, np.uint8)
+    types = segment_types()
+    segments = []
+    for number, (name, kind) in enumerate(types.items(), start=1):
+        labels[2:5, 3:6, 2 * number : 2 * number + 2] = number
+        segments.append(Segment(number, name, kind.colour, kind.type_code, kind.category_code))
+    path = tmp_path / "types.seg.nrrd"
+    write_segmentation(Segmentation(labels, lesion.geometry, tuple(segments)), path)
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert storage.ReadData(node)
+    found = segmentation_from_node(node)
+    np.testing.assert_array_equal(_on_grid(found, lesion.geometry), labels)
+    for one, (name, kind) in zip(found.segments, types.items()):
+        assert (one.name, one.type_code, one.category_code) == (name, kind.type_code, kind.category_code)
+        np.testing.assert_allclose(one.colour, kind.colour, atol=1e-3)
+
+
+def test_a_box_drawn_in_slicer_marks_the_same_voxels(scene, tmp_path, mr):
+    transform = vtk.vtkTransform()
+    transform.Translate(5, -7, 11)
+    transform.RotateZ(30)
+    transform.RotateX(20)
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    roi.SetRadiusXYZ(10, 15, 20)
+    roi.SetAndObserveObjectToNodeMatrix(transform.GetMatrix())
+    storage = slicer.vtkMRMLMarkupsROIJsonStorageNode()
+    scene.AddNode(storage)
+    storage.SetFileName(str(tmp_path / "roi.mrk.json"))
+    assert storage.WriteData(roi)
+    mask = read_roi(tmp_path / "roi.mrk.json").mask_on(mr.geometry)
+    assert 0 < mask.sum() < mask.size
+    sides = vtk.vtkPlanes()
+    roi.GetTransformedPlanes(sides)
+    for k, j, i in np.random.default_rng(0).integers(0, mr.geometry.shape, (200, 3)):
+        assert (sides.EvaluateFunction(mr.geometry.to_ras((i, j, k))) <= 0) == mask[k, j, i]
