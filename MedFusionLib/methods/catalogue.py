@@ -10,6 +10,8 @@ from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.methods.brovey import Brovey
 from MedFusionLib.methods.contourlet import DecimatedContourletFusion
+from MedFusionLib.methods.csmca import MorphologicalComponentFusion
+from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
@@ -59,6 +61,8 @@ CATALOGUE: tuple[type, ...] = (
     LaplacianSparseFusion,
     ContourletSparseFusion,
     L0ContourletSparseFusion,
+    ConvolutionalSparseFusion,
+    MorphologicalComponentFusion,
     GuidedFilterFusion,
     TikhonovFusion,
     FastTwoScale,

@@ -13,16 +13,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from MedFusionLib.sparse.convolutional import Coder, learn_filters
 from MedFusionLib.sparse.learning import learn_ksvd
 from MedFusionLib.sparse.patches import PatchGrid
 from MedFusionLib.training.photographs import LICENCE, NAMES, load_photographs
+from MedFusionLib.transforms.smoothing import l0_smoothing, tikhonov
 
 SIZE, ATOMS, PATCHES, ROUNDS, SEED = 8, 256, 20_000, 15, 0
+FILTERS, FILTER_ROUNDS, CROP = 32, 20, 96
+Report = Callable[[int, float], None]
 LEAST_CONTRAST = 0.02
 """Patches with a smaller standard deviation teach nothing."""
 
 
-def patches8(report: Callable[[int, float], None]) -> tuple[Tensor, dict]:
+def patches8(report: Report) -> tuple[Tensor, dict]:
     """256 atoms of 8 x 8 by K-SVD with five atoms per patch; the dictionary and what its card says."""
     chosen = training_patches()
     atoms = learn_ksvd(chosen, ATOMS, rounds=ROUNDS, seed=SEED, report=report)
@@ -34,7 +38,64 @@ def patches8(report: Callable[[int, float], None]) -> tuple[Tensor, dict]:
     }
 
 
-RECIPES = {"patches8": patches8}
+def filters8(report: Report) -> tuple[Tensor, dict]:
+    """32 filters of 8 x 8 for the detail of whole slices."""
+    return _filters(report, detail_images(), ["csr"], "detail above a Tikhonov base of strength 5")
+
+
+def cartoon8(report: Report) -> tuple[Tensor, dict]:
+    """32 filters of 8 x 8 for the cartoon part of the detail."""
+    cartoon, _ = cartoon_and_texture()
+    return _filters(report, cartoon, ["csmca"], "cartoon: what L0 smoothing (0.01) keeps of the detail")
+
+
+def texture8(report: Report) -> tuple[Tensor, dict]:
+    """32 filters of 8 x 8 for the texture part of the detail."""
+    _, texture = cartoon_and_texture()
+    return _filters(report, texture, ["csmca"], "texture: what L0 smoothing (0.01) takes away")
+
+
+def _filters(
+    report: Callable[[int, float], None], images: Tensor, used_by: list[str], kind: str
+) -> tuple[Tensor, dict]:
+    filters = learn_filters(images, FILTERS, SIZE, rounds=FILTER_ROUNDS, seed=SEED)
+    coder = Coder(filters)
+    left = torch.stack([image - coder.rebuild(coder.code(image)[0]) for image in images])
+    report(FILTER_ROUNDS - 1, float(left.square().mean().sqrt()))
+    return filters, {
+        "title": f"{FILTERS} filters of {SIZE} x {SIZE} samples",
+        "algorithm": f"convolutional sparse coding, {FILTER_ROUNDS} turns of coding and filter steps",
+        "trained_on": kind,
+        "crops": len(images),
+        "used_by": used_by,
+    }
+
+
+def crops() -> Tensor:
+    """Crops (B, 96, 96) of all photographs, four of each, away from their borders."""
+    found = []
+    for image in map(torch.from_numpy, load_photographs()):
+        rows, columns = (torch.linspace(0, length - CROP, 4).long()[1:3].tolist() for length in image.shape)
+        found += [image[row : row + CROP, column : column + CROP] for row in rows for column in columns]
+    return torch.stack(found)
+
+
+def detail_images() -> Tensor:
+    """Crops without their Tikhonov base."""
+    images = crops()
+    lengths = (CROP + 16, CROP + 16)
+    return images - tikhonov(images, 5.0, (1.0, 1.0), lengths)
+
+
+def cartoon_and_texture() -> tuple[Tensor, Tensor]:
+    """Crops without their base, split by L0 smoothing."""
+    images = crops()
+    lengths = (CROP + 16, CROP + 16)
+    smooth = l0_smoothing(images, 0.01, (1.0, 1.0), lengths)
+    return smooth - tikhonov(smooth, 5.0, (1.0, 1.0), lengths), images - smooth
+
+
+RECIPES = {"patches8": patches8, "filters8": filters8, "cartoon8": cartoon8, "texture8": texture8}
 
 
 def training_patches() -> Tensor:

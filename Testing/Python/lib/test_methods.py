@@ -33,6 +33,8 @@ QUICK = {
     "sr": {"stride": 5, "most_atoms": 3},
     "nsct-sr": {"stride": 5, "directions": (4, 2)},
     "l0-nsct-sr": {"stride": 5},
+    "csr": {"iterations": 4},
+    "csmca": {"sparsities": (0.1, 0.01), "iterations": 3},
 }
 """Parameters that make slow methods quick without changing what is tested."""
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}

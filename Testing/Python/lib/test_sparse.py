@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from MedFusionLib.errors import UnreadableFile, UsageError
 from MedFusionLib.methods.rules.sparse_activity import SparseActivity
 from MedFusionLib.sparse import dictionaries
+from MedFusionLib.sparse.convolutional import Coder, learn_filters
 from MedFusionLib.sparse.learning import learn_ksvd, learn_online
 from MedFusionLib.sparse.patches import PatchGrid
 from MedFusionLib.sparse.pursuit import matching_pursuit
@@ -93,6 +94,56 @@ def test_a_stride_that_leaves_gaps_is_refused():
         PatchGrid((20, 20), 8, 9)
     with pytest.raises(UsageError, match="at least 8"):
         PatchGrid((20, 7), 8, 2)
+
+
+def spread_filters(count, seed=0):
+    filters = torch.from_numpy(np.random.default_rng(seed).standard_normal((count, 5, 5)))
+    return filters / filters.flatten(1).norm(dim=1)[:, None, None]
+
+
+def test_the_quadratic_step_of_the_coder_solves_its_equation():
+    filters, image = spread_filters(6), torch.rand(20, 17).double()
+    maps, _ = Coder(filters, sparsity=1e-9, penalty=1.0, iterations=400, tolerance=0).code(image)
+    assert (Coder(filters).rebuild(maps) - image).abs().max() < 1e-3
+
+
+def test_maps_are_sparse_and_at_the_minimum_of_their_energy():
+    filters, image = spread_filters(6), torch.rand(24, 24).double() - 0.5
+    coder = Coder(filters, sparsity=0.2, penalty=2.0, iterations=600, tolerance=0)
+    maps, _ = coder.code(image)
+    assert (maps != 0).double().mean() < 0.3
+
+    def energy(x):
+        return float(0.5 * (coder.rebuild(x) - image).square().sum() + 0.2 * x.abs().sum())
+
+    lowest = energy(maps)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        step = torch.randn(maps.shape, generator=generator, dtype=maps.dtype) * 0.01
+        assert energy(maps + step) > lowest - 1e-6
+    assert lowest < energy(torch.zeros_like(maps))
+
+
+def test_a_start_from_a_similar_image_saves_iterations():
+    filters, image = spread_filters(6), torch.rand(24, 24).double() - 0.5
+    best, _ = Coder(filters, 0.1, 2.0, iterations=500, tolerance=0).code(image)
+    neighbour = Coder(filters, 0.1, 2.0, iterations=200, tolerance=0).code(image + 0.01 * torch.rand(24, 24).double())
+    few = Coder(filters, 0.1, 2.0, iterations=10, tolerance=0)
+    assert (few.code(image, neighbour)[0] - best).norm() < 0.5 * (few.code(image)[0] - best).norm()
+
+
+def test_learned_filters_code_better_than_random_ones():
+    truth = spread_filters(3, seed=5)
+    rng = np.random.default_rng(0)
+    maps = torch.from_numpy((rng.random((4, 3, 40, 40)) < 0.01) * rng.standard_normal((4, 3, 40, 40)))
+    images = Coder(truth).rebuild(maps)
+    learned = learn_filters(images, 6, 5, rounds=12, sparsity=0.02)
+
+    def left(filters):
+        coder = Coder(filters, 0.05, 5.5, iterations=60)
+        return sum(float((coder.rebuild(coder.code(i)[0]) - i).square().sum()) for i in images)
+
+    assert left(learned) < 0.7 * left(spread_filters(6, seed=9))
 
 
 def test_the_livelier_patch_wins_and_between_flat_ones_the_brighter():
