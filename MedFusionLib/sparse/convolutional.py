@@ -10,6 +10,8 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 
 ITERATIONS_PER_CHECK = 5
+FILTERS_AT_ONCE = 4
+"""Maps transformed together: more fall out of the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +52,29 @@ class Coder:
         Both together, of a similar image (the neighbouring slice), make a good start.
         """
         spectrum = filter_spectrum(self.filters.to(image.device, image.dtype), image.shape)
-        power = (spectrum.abs().square()).sum(dim=0) + self.penalty
-        target = spectrum.conj() * torch.fft.rfft2(image)
+        power = spectrum.abs().square().sum(dim=0) + self.penalty
+        opposite, dense, target = spectrum.conj().resolve_conj(), torch.empty_like(spectrum), torch.fft.rfft2(image)
         shape = (len(self.filters), *image.shape)
         maps, multipliers = start or (image.new_zeros(shape), image.new_zeros(shape))
+        maps, multipliers = maps.clone(), multipliers.clone()
+        few = [slice(first, first + FILTERS_AT_ONCE) for first in range(0, len(maps), FILTERS_AT_ONCE)]
         for number in range(self.iterations):
             checkpoint()
-            right = torch.fft.rfft2(maps - multipliers).mul_(self.penalty).add_(target)
-            shared = (spectrum * right).sum(dim=0).div_(power)
-            right.sub_(spectrum.conj() * shared).div_(self.penalty)
-            dense = torch.fft.irfft2(right, s=image.shape)
-            multipliers = multipliers + dense
-            before, maps = maps, torch.nn.functional.softshrink(multipliers, self.sparsity / self.penalty)
-            multipliers = multipliers.sub_(maps)
-            if self._settled(before, maps, number):
+            missing = target.clone()
+            for part in few:
+                dense[part] = torch.fft.rfft2(maps[part] - multipliers[part])
+                missing -= (spectrum[part] * dense[part]).sum(dim=0)
+            missing /= power
+            moved = 0.0
+            for part in few:
+                band = dense[part].addcmul_(opposite[part], missing)
+                raised = torch.fft.irfft2(band, s=image.shape).add_(multipliers[part])
+                sparse = torch.nn.functional.softshrink(raised, self.sparsity / self.penalty)
+                if self._asks(image, number):
+                    moved += float((sparse - maps[part]).square().sum())
+                torch.sub(raised, sparse, out=multipliers[part])
+                maps[part] = sparse
+            if self._asks(image, number) and moved <= self.tolerance**2 * float(maps.square().sum()):
                 break
         return maps, multipliers
 
@@ -72,10 +83,9 @@ class Coder:
         spectrum = filter_spectrum(self.filters.to(maps.device, maps.dtype), maps.shape[-2:])
         return torch.fft.irfft2((spectrum * torch.fft.rfft2(maps)).sum(dim=-3), s=maps.shape[-2:])
 
-    def _settled(self, before: Tensor, maps: Tensor, number: int) -> bool:
-        if maps.device.type != "cpu" or number % ITERATIONS_PER_CHECK:
-            return False
-        return bool((maps - before).norm() <= self.tolerance * maps.norm())
+    def _asks(self, image: Tensor, number: int) -> bool:
+        """Whether this iteration asks for the change of the maps."""
+        return image.device.type == "cpu" and self.tolerance > 0 and number % ITERATIONS_PER_CHECK == 0
 
 
 def filter_spectrum(filters: Tensor, shape: tuple[int, int] | torch.Size) -> Tensor:

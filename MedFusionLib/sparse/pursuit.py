@@ -9,7 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
 
-CHUNK_SIGNALS = 512
+CHUNK_SIGNALS = 256
 """Signals coded at once: their correlations with the atoms then stay in the cache."""
 DEPENDENT = 1e-7
 """An atom with less than this of its squared length outside the chosen ones is not taken."""

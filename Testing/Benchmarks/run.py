@@ -1,8 +1,9 @@
-"""Run the benchmarks: ``python Testing/Benchmarks/run.py [--quick] [--only speed] [--out DIR]``.
+"""Run the benchmarks: ``python Testing/Benchmarks/run.py [--quick] [--only speed|quality] [--out DIR]``.
 
-Every figure is a ratio of two medians taken in this process, one thread each, so that the speed of
+Every figure of speed is a ratio of two medians taken in this process, one thread each, so that the speed of
 the machine cancels. Prints a Markdown table; with ``--out`` also writes results.json and
-results.md. Exits 1 when a gate is missed.
+results.md. Exits 1 when a gate is missed. Quality needs a folder with real data (MEDFUSION_TEST_DATA);
+its contact sheet lands in ``--out`` as well.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
-SUITES = ("speed",)
+SUITES = ("speed", "quality")
 REPEATS = 5
 
 
@@ -28,21 +29,45 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="MedFusion benchmarks: ratios against public implementations")
     parser.add_argument("--quick", action="store_true", help="small volumes, to see that everything runs; no gates")
     parser.add_argument("--only", choices=SUITES, help="one suite")
+    parser.add_argument("--pairs", type=int, default=4, metavar="N", help="picture pairs per set (quality)")
     parser.add_argument("--out", type=Path, help="folder for results.json and results.md")
     options = parser.parse_args(arguments)
 
-    comparisons = run_speed(quick=options.quick)
-    table = as_markdown(comparisons)
-    print(table)
+    speed = [] if options.only == "quality" else run_speed(quick=options.quick)
+    data = os.environ.get("MEDFUSION_TEST_DATA")
+    results, pictures = {}, {}
+    if options.only != "speed" and data:
+        from quality import measure
+
+        results, pictures = measure(Path(data), options.pairs)
+    elif options.only == "quality":
+        print("No data: set MEDFUSION_TEST_DATA to the folder with aanlib2d and volumes", file=sys.stderr)
+        return 2
+    report = _report(speed, results)
+    print(report)
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        record = {"machine": machine(), "quick": options.quick, "speed": [c.as_json() for c in comparisons]}
-        (options.out / "results.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        (options.out / "results.md").write_text(table + "\n", encoding="utf-8")
-    missed = [c.name for c in comparisons if c.difference > c.tolerance or (not options.quick and not c.passed)]
+        _write(options.out, options.quick, speed, results, pictures, report)
+    missed = [c.name for c in speed if c.difference > c.tolerance or (not options.quick and not c.passed)]
     if missed:
         print("Gate missed: " + ", ".join(missed), file=sys.stderr)
     return 1 if missed else 0
+
+
+def _report(speed: list, results: dict) -> str:
+    from quality import as_markdown as quality_table
+
+    return "\n".join(([as_markdown(speed)] if speed else []) + ([quality_table(results)] if results else []))
+
+
+def _write(folder: Path, quick: bool, speed: list, results: dict, pictures: dict, report: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"machine": machine(), "quick": quick, "speed": [c.as_json() for c in speed], "quality": results}
+    (folder / "results.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (folder / "results.md").write_text(report + "\n", encoding="utf-8")
+    if pictures:
+        from quality import contact_sheet
+
+        contact_sheet(pictures, folder / "contact_sheet.png")
 
 
 def run_speed(*, quick: bool) -> list:

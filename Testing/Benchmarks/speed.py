@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from baselines import directional, measures, pyramid
+from baselines import directional, measures, pyramid, sparse
 from scipy import ndimage
 from timing import Contest
 
@@ -15,6 +15,10 @@ from MedFusionLib.metrics.edge_preservation import edge_preservation
 from MedFusionLib.metrics.histogram import grey_levels, mutual_information
 from MedFusionLib.metrics.similarity import structural_similarity
 from MedFusionLib.metrics.visual_fidelity import information_fidelity
+from MedFusionLib.sparse.convolutional import Coder
+from MedFusionLib.sparse.dictionaries import load_dictionary
+from MedFusionLib.sparse.patches import PatchGrid
+from MedFusionLib.sparse.pursuit import matching_pursuit
 from MedFusionLib.transforms.directional import Tiling, directional_bank
 from MedFusionLib.transforms.stationary import StationaryWavelet
 
@@ -33,6 +37,7 @@ def contests(shape: tuple[int, int, int]) -> list[Contest]:
         _laplacian(first, second),
         *_shearlets(first, second),
         _stationary(first),
+        *_sparse(first[len(first) // 2]),
         *_metrics([first * 255, second * 255], (first + second) * 127.5),
     ]
 
@@ -94,6 +99,34 @@ def _stationary(volume: np.ndarray) -> Contest:
         f"Stationary wavelets there and back, {LEVELS} levels", "pywt.swt2 slice by slice", ours,
         lambda: directional.stationary(volume, transform.wavelet, LEVELS), _largest, gate=1.3, tolerance=1e-4,
     )  # fmt: skip
+
+
+def _sparse(plane: np.ndarray) -> list[Contest]:
+    """Pursuit on patches of a slice, and ten iterations of convolutional coding of the slice."""
+    atoms = load_dictionary("patches8").double()
+    patches = PatchGrid(plane.shape, 8, 4).take(torch.from_numpy(plane)).double()
+    patches = patches - patches.mean(dim=1, keepdim=True)
+    filters = load_dictionary("filters8")
+    coder = Coder(filters, 0.01, 1.5, iterations=10, tolerance=0.0)
+
+    def pursuit() -> np.ndarray:
+        with torch.inference_mode():
+            return matching_pursuit(patches, atoms, 5).dense(len(atoms)).numpy()
+
+    def convolutional() -> np.ndarray:
+        with torch.inference_mode():
+            return coder.code(torch.from_numpy(plane))[0].numpy()
+
+    return [
+        Contest(
+            "Batch pursuit, 256 atoms, 5 per patch", "sklearn orthogonal_mp_gram", pursuit,
+            lambda: sparse.pursuit(patches.numpy(), atoms.numpy(), 5), _largest, gate=8.0, tolerance=1e-6,
+        ),
+        Contest(
+            "Convolutional sparse coding, 10 iterations", "numpy and scipy.fft", convolutional,
+            lambda: sparse.convolutional(plane, filters.numpy(), 0.01, 1.5, 10), _largest, gate=1.5, tolerance=1e-4,
+        ),
+    ]  # fmt: skip
 
 
 def _full_spectrum(windows: np.ndarray, width: int) -> np.ndarray:
