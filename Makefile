@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 OUT ?= demo-output
 DEMO_DATA := spm-runtime-r2024b==25.1.2.post4
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench fuzz clean
 
 help:
 	@echo "make demo   install, run the demo, draw pictures into $(OUT)/"
 	@echo "make test   install, run all tests"
 	@echo "make lint   check style"
 	@echo "make bench  measure speed against the usual ways"
+	@echo "make fuzz   feed damaged files to the readers for a minute"
 
 $(VENV)/.ready: pyproject.toml constraints.txt Makefile tools/install_torch.py
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +33,11 @@ lint: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python Testing/Benchmarks/run.py
+
+# atheris guides by coverage where it has a wheel; without it files are mutated at random
+fuzz: $(VENV)/.ready
+	-$(BIN)/python -m pip install --quiet --only-binary :all: atheris
+	OMP_NUM_THREADS=1 $(BIN)/python Testing/Fuzz/fuzz.py --seconds 60
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -20,7 +20,9 @@ from MedFusionLib.commands.base import Command
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted
 from MedFusionLib.io.plain import plain
 
-OWN_COMMANDS = ("inspect", "check", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send")
+OWN_COMMANDS = (
+    "inspect", "suv", "check", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send",
+)  # fmt: skip
 PLUGINS = ("MedFusionScene.commands",)
 UNEXPECTED = 1
 

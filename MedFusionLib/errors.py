@@ -66,9 +66,27 @@ class NotAligned(MedFusionError):
 
 
 class SuvUnavailable(MedFusionError):
-    """A PET series that lacks what a standardised uptake value needs."""
+    """A PET series that lacks what a standardised uptake value needs.
+
+    Parameters
+    ----------
+    what, expected, hint : str
+        As for `MedFusionError`.
+    reason : str
+        Which kind of refusal, for programs: ``missing_tag``, ``ambiguous_timing``, ``multiple_tracers``,
+        ``unsupported_value``, ``missing_normaliser`` or ``not_pet``.
+    """
 
     exit_code = 5
+
+    def __init__(self, what: str, expected: str = "", hint: str = "", reason: str = "unsupported_value") -> None:
+        self.reason = reason
+        super().__init__(what, expected, hint)
+
+    def as_json(self) -> dict:
+        """The error as JSON, with its reason."""
+        document = super().as_json()
+        return {"error": {**document["error"], "reason": self.reason}}
 
 
 class NotSupported(MedFusionError):

@@ -29,6 +29,11 @@ class Unit:
 UNKNOWN = Unit("", "unit unknown")
 HOUNSFIELD = Unit("[hnsf'U]", "HU")
 SUV_BODY_WEIGHT = Unit("{SUVbw}g/ml", "SUVbw g/ml")
+SUV_LEAN_BODY_MASS = Unit("{SUVlbm}g/ml", "SUVlbm g/ml")
+SUV_LEAN_BODY_MASS_JAMES = Unit("{SUVlbm(James128)}g/ml", "SUVlbm-james g/ml")
+SUV_LEAN_BODY_MASS_JANMA = Unit("{SUVlbm(Janma)}g/ml", "SUVlbm-janma g/ml")
+SUV_BODY_SURFACE = Unit("{SUVbsa}cm2/ml", "SUVbsa cm2/ml")
+SUV_IDEAL_BODY_WEIGHT = Unit("{SUVibw}g/ml", "SUVibw g/ml")
 BECQUEREL_PER_ML = Unit("Bq/ml", "Bq/ml")
 COUNTS = Unit("{counts}", "counts")
 ARBITRARY = Unit("[arb'U]", "a.u.")
@@ -37,13 +42,17 @@ FUSION_INDEX = Unit("1", "fusion index")
 AIR_HU = -1000.0
 """CT value of air: what lies outside the field of view of a CT in HU."""
 
-KNOWN_UNITS = (HOUNSFIELD, SUV_BODY_WEIGHT, BECQUEREL_PER_ML, COUNTS, ARBITRARY, FUSION_INDEX)
+SUV_UNITS = (
+    SUV_BODY_WEIGHT, SUV_LEAN_BODY_MASS, SUV_LEAN_BODY_MASS_JAMES, SUV_LEAN_BODY_MASS_JANMA, SUV_BODY_SURFACE,
+    SUV_IDEAL_BODY_WEIGHT,
+)  # fmt: skip
+KNOWN_UNITS = (HOUNSFIELD, *SUV_UNITS, BECQUEREL_PER_ML, COUNTS, ARBITRARY, FUSION_INDEX)
 
 _ALIASES = {
     "hu": HOUNSFIELD,
     "hounsfield": HOUNSFIELD,
     "suv": SUV_BODY_WEIGHT,
-    "suvbw": SUV_BODY_WEIGHT,
+    **{unit.meaning.split()[0].lower(): unit for unit in SUV_UNITS},
     "bqml": BECQUEREL_PER_ML,
     "counts": COUNTS,
     "a.u.": ARBITRARY,

@@ -7,7 +7,11 @@ import importlib
 _PUBLIC = {
     "inspect_path": "inspect",
     "load_result": "results",
+    "read_contours": "dicom_contours",
+    "read_dicom_files": "dicom",
+    "read_dicom_segmentation": "dicom_seg",
     "read_labels": "read",
+    "read_registration": "dicom_registration",
     "read_volume": "read",
     "save_result": "results",
     "write_volume": "write",

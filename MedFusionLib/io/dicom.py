@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from MedFusionLib import units
-from MedFusionLib.errors import MedFusionError, UnreadableFile, UsageError
+from MedFusionLib.errors import MedFusionError, SuvUnavailable, UnreadableFile, UsageError
+from MedFusionLib.io.archive import opened
 from MedFusionLib.io.checks import check_finite
-from MedFusionLib.io.dicom_files import Header, Series, find_series, read_dataset, without_quotes
-from MedFusionLib.io.dicom_stack import Stack, stack_series
-from MedFusionLib.io.identity import digest_of_all, file_digest, hashed_uid
-from MedFusionLib.io.limits import check_size
+from MedFusionLib.io.dicom_files import (
+    SEGMENTATIONS,
+    Series,
+    find_series,
+    group,
+    has_image,
+    read_header,
+    without_quotes,
+)
+from MedFusionLib.io.dicom_parts import Part, parts_of
+from MedFusionLib.io.dicom_pixels import read_values
+from MedFusionLib.io.dicom_stack import Stack, stack_frames
+from MedFusionLib.io.dicom_tilt import upright
+from MedFusionLib.io.dicom_units import modality_of, scale_of
+from MedFusionLib.io.identity import digest_of_all, hashed_uid
 from MedFusionLib.io.meaning import check_modality
-from MedFusionLib.io.suv import suv_audit
+from MedFusionLib.io.suv_audit import SuvAudit
+from MedFusionLib.io.suv_body import VARIANTS
 from MedFusionLib.units import AIR_HU, Unit, parse_unit
-from MedFusionLib.volume import MODALITIES, Origin, Volume
+from MedFusionLib.volume import Origin, Volume
 
-logger = logging.getLogger(__name__)
+_WORDS = {
+    "IMAGE_ORIENTATION_INCONSISTENT": "mixes {} orientations",
+    "MIXED_SPACING": "mixes {} matrices or pixel sizes",
+    "FRAME_OF_REFERENCE_INCONSISTENT": "lies in {} frames of reference",
+    "DUPLICATE_POSITION": "holds {} volumes at one place",
+}
 
 
 def read_dicom(
-    path: Path, modality: str | None = None, unit: str | Unit | None = None, *, name: str | None = None
+    path: Path,
+    modality: str | None = None,
+    unit: str | Unit | None = None,
+    *,
+    name: str | None = None,
+    tracer: int | None = None,
+    part: int | None = None,
 ) -> Volume:
-    """Read the one image series in a folder or file.
+    """Read the one image series in a folder, DICOMDIR, zip archive or file.
 
     Geometry comes from positions and orientation, never from instance numbers or file names; pixels
-    are rescaled slice by slice. PET becomes SUVbw unless ``"Bq/ml"`` is asked for.
+    are rescaled slice by slice. PET becomes SUVbw unless ``"Bq/ml"`` or another SUV is asked for.
 
     Parameters
     ----------
@@ -38,6 +63,10 @@ def read_dicom(
         Must not contradict the series; a unit is needed only to keep PET in Bq/ml.
     name : str or None
         Name for people; otherwise the modality.
+    tracer : int or None
+        Which radiopharmaceutical a PET series is of, from 1; needed when its header names several.
+    part : int or None
+        Which volume of a series that holds several (echoes, time points, orientations), from 1.
 
     Raises
     ------
@@ -48,17 +77,78 @@ def read_dicom(
     SuvUnavailable
         When PET lacks what SUV needs.
     """
-    return read_series(_one_series(path), modality, unit, name=name)
+    with opened(path) as place:
+        return read_series(one_series(place), modality, unit, name=name, tracer=tracer, part=part)
+
+
+def read_dicom_files(
+    files: Sequence[str | Path],
+    modality: str | None = None,
+    unit: str | Unit | None = None,
+    *,
+    name: str | None = None,
+    tracer: int | None = None,
+    part: int | None = None,
+) -> Volume:
+    """Read the one image series that a list of files makes, as a DICOM database gives it.
+
+    Arguments and errors as for `read_dicom`; files without an image are passed over.
+    """
+    headers = [read_header(Path(file)) for file in files]
+    series = group(header for header in headers if has_image(header.dataset))
+    return read_series(_only(series, "The list"), modality, unit, name=name, tracer=tracer, part=part)
 
 
 def read_series(
-    series: Series, modality: str | None = None, unit: str | Unit | None = None, *, name: str | None = None
+    series: Series,
+    modality: str | None = None,
+    unit: str | Unit | None = None,
+    *,
+    name: str | None = None,
+    tracer: int | None = None,
+    part: int | None = None,
 ) -> Volume:
     """Read a series that `find_series` found; arguments and errors as for `read_dicom`."""
     said, asked = check_modality(modality), parse_unit(unit)
+    with _boundary(series):
+        return _read(series, said, asked, name, tracer, part)[0]
+
+
+def read_suv(path: Path, variant: str = "bw", *, tracer: int | None = None) -> tuple[Volume, SuvAudit]:
+    """Read a PET series as SUV, with the account of how its factors came about.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or one file.
+    variant : {"bw", "lbm", "lbm-james", "lbm-janma", "bsa", "ibw"}
+        What uptake is divided by.
+    tracer : int or None
+        As for `read_dicom`.
+
+    Raises
+    ------
+    SuvUnavailable
+        When the series is no PET or lacks what SUV needs.
+    UnreadableFile, NotSupported, UsageError
+        As for `read_dicom`.
+    """
+    if variant not in VARIANTS:
+        raise UsageError(f"Unknown SUV variant {variant!r}", "one of " + ", ".join(VARIANTS))
+    with opened(path) as place:
+        series = one_series(place)
+        if series.modality != "PT":
+            raise SuvUnavailable(f"The series is {series.modality}", "PT", "Choose the PET series", "not_pet")
+        with _boundary(series):
+            return _read(series, None, VARIANTS[variant].unit, None, tracer)
+
+
+@contextmanager
+def _boundary(series: Series) -> Iterator[None]:
+    """Whatever a header value does to the parser becomes one typed error."""
     try:
         with without_quotes():  # header values are parsed when they are touched
-            return _read(series, said, asked, name)
+            yield
     except MedFusionError:
         raise
     except Exception as error:
@@ -67,108 +157,98 @@ def read_series(
         ) from error
 
 
-def _read(series: Series, said: str | None, asked: Unit, name: str | None) -> Volume:
-    found = series.modality if series.modality in MODALITIES else "OT"
-    if said and said != found:
+def _read(
+    series: Series, said: str | None, asked: Unit, name: str | None, tracer: int | None, number: int | None = None
+) -> tuple[Volume, SuvAudit | None]:
+    found, remark = modality_of(series)
+    if said and said not in (found, series.modality):
         raise UsageError(f"The series is {series.modality}, but {said} was given", "the modality of the series")
-    stack = stack_series(series)
-    factor, meaning, remarks = _scale(stack, found, asked)
-    array, digests, padded = _read_pixels(stack, is_ct=found == "CT")
-    if factor != 1.0:
-        array *= np.float32(factor)
+    label = f"The {series.modality} series"
+    stack = stack_frames(label, chosen_part(series, number))
+    factors, meaning, audit = scale_of(stack, found, asked, tracer)
+    array, digests, padded, inverted = read_values(label, stack.frames, is_ct=found == "CT")
+    remarks = [*([remark] if remark else []), *stack.notes, *(audit.remarks() if audit else ())]
+    if audit:
+        array *= np.asarray(factors, np.float32)[:, None, None]
+    if inverted:
+        remarks.append(_right_way_up(array, meaning))
     check_finite(f"The {found} series", array)
     if padded:
-        remarks = (*remarks, f"{padded} padding voxels set to {AIR_HU:g} HU")
+        remarks.append(f"{padded} padding voxels set to {AIR_HU:g} HU")
+    if any(header.is_polyglot for header in series.headers):
+        remarks.append("the preamble of a file is not empty: other programs may take it for one of theirs")
+    geometry = stack.geometry
+    if stack.tilt_degrees:
+        array, geometry = upright(label, array, geometry, AIR_HU if meaning == units.HOUNSFIELD else 0.0)
+        remarks.append(_tilt_note(stack))
     origin = Origin(
-        files=(f"{len(stack.headers)} DICOM files",),
+        files=(f"{len(digests)} DICOM files",),
         sha256=digest_of_all(digests),
         series=hashed_uid(series.uid),
-        frame_of_reference=hashed_uid(stack.headers[0].dataset.get("FrameOfReferenceUID")),
-        notes=(*stack.notes, *remarks),
+        frame_of_reference=hashed_uid(stack.frames[0].header.dataset.get("FrameOfReferenceUID")),
+        notes=tuple(remarks),
     )
-    return Volume(array, stack.geometry, found, meaning, name or found, origin)
+    return Volume(array, geometry, found, meaning, name or found, origin), audit
 
 
-def _one_series(path: Path) -> Series:
-    series = find_series(path)
-    if not series:
+def chosen_part(series: Series, number: int | None) -> Part:
+    """The only volume of a series, or the one with the given number, from 1.
+
+    Raises
+    ------
+    UnreadableFile
+        When there are several and none was chosen; the message lists them and names the rule that parts them.
+    UsageError
+        When there is no such number.
+    """
+    parts = parts_of(series)
+    if number is None and len(parts) > 1:
+        listed = "; ".join(f"{n} {part.what}, {len(part.frames)} slices" for n, part in enumerate(parts[:6], start=1))
         raise UnreadableFile(
-            f"{path.name} holds no DICOM image", "an image file, or a folder with one DICOM image series"
-        )
+            f"The {series.modality} series {_WORDS[parts[0].rule].format(len(parts))} (rule {parts[0].rule}): {listed}",
+            "one volume", "Choose one by its number: part=1 in Python",
+        )  # fmt: skip
+    if number is not None and not 1 <= number <= len(parts):
+        raise UsageError(f"Part {number} of a series of {len(parts)}", f"1 to {len(parts)}")
+    return parts[(number or 1) - 1]
+
+
+def _right_way_up(array: np.ndarray, meaning: Unit) -> str:
+    """MONOCHROME1 shows small values bright: turn values without a unit over, and leave quantities alone."""
+    if meaning not in (units.ARBITRARY, units.UNKNOWN):
+        return f"stored as MONOCHROME1: shown inverted by other programs, the values in {meaning} are kept"
+    low, high = float(array.min()), float(array.max())
+    np.subtract(np.float32(low + high), array, out=array)
+    return "stored as MONOCHROME1 and without a unit: turned over, so that much is bright"
+
+
+def _tilt_note(stack: Stack) -> str:
+    stated = stack.frames[0].value("GantryDetectorTilt")
+    said = "" if stated is None else f" (the header states {float(stated):g})"
+    return (
+        f"gantry tilt of {stack.tilt_degrees:.1f} degrees{said}: resampled onto an orthogonal grid (rule GANTRY_TILT)"
+    )
+
+
+def one_series(path: Path) -> Series:
+    """The only series in a folder or file.
+
+    Raises
+    ------
+    UnreadableFile
+        When there is none, or more than one.
+    """
+    return _only(find_series(path), path.name)
+
+
+def _only(found: Sequence[Series], label: str) -> Series:
+    """The only image series; segmentations beside it are passed over."""
+    series = [one for one in found if one.headers[0].kind not in SEGMENTATIONS] or found
+    if not series:
+        raise UnreadableFile(f"{label} holds no DICOM image", "an image file, or a folder with one DICOM image series")
     if len(series) > 1:
         listed = "; ".join(f"{one.describe()} in {one.headers[0].path.parent.name}/" for one in series[:5])
         raise UnreadableFile(
-            f"{path.name} holds {len(series)} series: {listed}", "one series", "Give the folder of one of them"
+            f"{label} holds {len(series)} series: {listed}", "one series", "Give the folder of one of them"
         )
     return series[0]
-
-
-def _scale(stack: Stack, modality: str, asked: Unit) -> tuple[float, Unit, tuple[str, ...]]:
-    """Factor from rescaled pixels to the volume's unit, the unit, and remarks."""
-    own = {"CT": units.HOUNSFIELD, "MR": units.ARBITRARY, "NM": units.COUNTS}.get(modality, units.UNKNOWN)
-    if modality == "CT" and str(stack.headers[0].dataset.get("RescaleType", "HU") or "HU").upper() != "HU":
-        own = units.UNKNOWN
-    factor, remarks = 1.0, ()
-    if modality == "PT":
-        stored = str(stack.headers[0].dataset.get("Units", "") or "").upper()
-        if asked == units.BECQUEREL_PER_ML and stored == "BQML":
-            return 1.0, units.BECQUEREL_PER_ML, ()
-        audit = suv_audit([header.dataset for header in stack.headers])
-        factor, own, remarks = audit.factor, units.SUV_BODY_WEIGHT, audit.remarks()
-    if asked.is_known and asked != own:
-        raise UsageError(f"The series is in {own}, but {asked} was asked for", f"{own}")
-    return factor, own, remarks
-
-
-def _read_pixels(stack: Stack, *, is_ct: bool) -> tuple[np.ndarray, list[str], int]:
-    """Rescaled pixels (K, J, I), the digest of every file, and the number of padding voxels."""
-    shape = stack.geometry.shape
-    check_size("The series", shape)
-    array, digests, padded = np.empty(shape, np.float32), [], 0
-    for number, header in enumerate(stack.headers):
-        stored, slope, intercept, padding = _one_slice(header, shape[1:])
-        np.multiply(stored, np.float32(slope), out=array[number], casting="unsafe")
-        array[number] += np.float32(intercept)
-        if is_ct and padding is not None:
-            outside = (stored >= padding[0]) & (stored <= padding[1])
-            array[number][outside] = AIR_HU
-            padded += int(outside.sum())
-        digests.append(file_digest(header.path))
-    return array, digests, padded
-
-
-def _one_slice(header: Header, shape: tuple[int, int]) -> tuple[np.ndarray, float, float, tuple[int, int] | None]:
-    """Stored pixels, rescale slope and intercept, and the lowest and highest value that means padding."""
-    dataset = read_dataset(header.path, pixels=True)
-    try:
-        with without_quotes():
-            stored = dataset.pixel_array
-            slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
-            padding = _padding(dataset)
-    except Exception as error:
-        raise UnreadableFile(
-            f"The pixels of {header.path.name} cannot be decoded ({type(error).__name__})", "complete pixel data",
-            "Send the image again, or install the codec: pip install pylibjpeg-libjpeg pylibjpeg-openjpeg",
-        ) from error  # fmt: skip
-    if stored.shape != shape:
-        raise UnreadableFile(f"{header.path.name} has pixels of shape {stored.shape}", f"{shape}")
-    if slope == 0 or not np.isfinite([slope, intercept]).all():
-        raise UnreadableFile(
-            f"{header.path.name} states a rescale of slope {slope:g} and intercept {intercept:g}",
-            "finite numbers, and a slope other than 0",
-        )
-    return stored, slope, intercept, padding
-
-
-def _number(dataset, keyword: str, absent: float) -> float:
-    """Value of an element, or what its absence (or emptiness) means."""
-    value = dataset.get(keyword)
-    return absent if value is None or value == "" else float(value)
-
-
-def _padding(dataset) -> tuple[int, int] | None:
-    value, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
-    if value is None:
-        return None
-    ends = int(value), int(value if limit is None else limit)
-    return min(ends), max(ends)

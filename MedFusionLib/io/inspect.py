@@ -1,4 +1,4 @@
-"""Say what is in a file or folder, problems included."""
+"""Say what is in a file, folder or archive, problems included."""
 
 from __future__ import annotations
 
@@ -7,30 +7,41 @@ from functools import partial
 from pathlib import Path
 
 from MedFusionLib.errors import MedFusionError, UnreadableFile
+from MedFusionLib.io.archive import opened
 from MedFusionLib.io.dicom import read_series
-from MedFusionLib.io.dicom_files import Series, find_series
+from MedFusionLib.io.dicom_list import Listed, Listing, list_dicom
 from MedFusionLib.io.read import has_reader, read_volume
 from MedFusionLib.volume import Volume
 
+_UNKNOWN = ("unit", "shape_kji", "spacing_mm", "ijk_to_ras", "min", "max", "frame_of_reference")
 
-def inspect_path(path: str | Path, modality: str | None = None, unit: str | None = None) -> list[dict]:
-    """Describe every volume in a file or folder.
 
-    A volume that cannot be read is described by its problems; a folder with several DICOM series
-    gives one entry per series.
+def inspect_path(
+    path: str | Path,
+    modality: str | None = None,
+    unit: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[dict]:
+    """Describe every volume in a file, a folder with its subfolders, a DICOMDIR or a zip archive.
+
+    A volume that cannot be read is described by its problems. DICOM is listed from its headers; only where there is a
+    single volume its values are read, too.
 
     Parameters
     ----------
     path : path
-        A file or folder.
+        A file, folder, DICOMDIR or ``.zip``.
     modality, unit
         As for `read_volume`.
+    progress : callable
+        Called with the number of files looked at and their total.
 
     Returns
     -------
     list of dict
-        ``path``, ``modality``, ``unit``, ``shape_kji``, ``spacing_mm``, ``ijk_to_ras``, ``min``,
-        ``max``, ``frame_of_reference`` (hashed) and ``problems``; what is not known is None.
+        ``path``, ``kind`` (image, segmentation, contours, registration, other), ``modality``, ``files``, ``part``,
+        ``unit``, ``shape_kji``, ``spacing_mm``, ``ijk_to_ras``, ``min``, ``max``, ``series`` and
+        ``frame_of_reference`` (hashed) and ``problems``; what is not known is None.
 
     Raises
     ------
@@ -40,27 +51,55 @@ def inspect_path(path: str | Path, modality: str | None = None, unit: str | None
     path = Path(path)
     if not path.exists():
         raise UnreadableFile(f"No file or folder {path}", "an image file or a folder with DICOM series")
-    if path.is_file():
+    if path.is_file() and has_reader(path):
         return [_describe(path, modality, partial(read_volume, path, modality, unit))]
     try:
-        series = find_series(path)
+        with opened(path) as place:
+            found = _inspect_place(path, place, modality, unit, progress)
     except MedFusionError as error:
         return [_problem(path, modality, str(error))]
-    if series:
-        return [_describe_series(path, one, len(series), modality, unit) for one in series]
-    files = sorted(p for p in path.iterdir() if p.is_file() and has_reader(p))
-    if not files:
+    if not found:
         raise UnreadableFile(f"{path} holds no image", "DICOM, NIfTI, NRRD, MHA, PNG or TIFF files")
-    return [_describe(file, modality, partial(read_volume, file, modality, unit)) for file in files]
+    return found
 
 
-def _describe_series(path: Path, series: Series, count: int, modality: str | None, unit: str | None) -> dict:
+def _inspect_place(path: Path, place: Path, modality, unit, progress) -> list[dict]:
+    listing = list_dicom(place, progress)
+    found = _values(path, listing, modality, unit) or [_listed(path, place, entry) for entry in listing.entries]
+    if listing.broken:
+        for entry in found:
+            entry["problems"].append("files here cannot be read: this may lack some of them")
+    found += [_problem(path, None, sentence) for sentence in listing.broken]
+    files = sorted(p for p in place.iterdir() if p.is_file() and has_reader(p)) if place.is_dir() else []
+    for file in files:
+        shown = path / file.relative_to(place)
+        found.append(_describe(shown, modality, partial(read_volume, file, modality, unit)))
+    return found
+
+
+def _values(path: Path, listing: Listing, modality, unit) -> list[dict]:
+    """The only volume with its values; empty when there are several things, or something is wrong."""
+    if len(listing.entries) != 1 or listing.broken or not listing.series or listing.entries[0].stack is None:
+        return []
+    series, entry = listing.series[0], listing.entries[0]
     found = _describe(path, series.modality, partial(read_series, series, modality, unit))
-    if count > 1:
-        folder = series.headers[0].path.parent
-        found["problems"].insert(
-            0, f"one of {count} series in this folder ({series.describe()} in {folder.name}/): read them one by one"
-        )
+    return [{**found, "files": entry.files, "series": entry.series}]
+
+
+def _listed(path: Path, place: Path, entry: Listed) -> dict:
+    """A volume as its headers describe it."""
+    folder = entry.folder.relative_to(place) if place in (entry.folder, *entry.folder.parents) else Path()
+    found = {**_problem(path / folder, entry.modality, ""), "kind": entry.kind, "files": entry.files}
+    found |= {"part": entry.part, "series": entry.series, "frame_of_reference": entry.frame_of_reference}
+    found["problems"] = list(entry.problems)
+    if entry.unit is not None:
+        found["unit"] = entry.unit.code
+    if entry.stack is not None:
+        geometry = entry.stack.geometry
+        found |= {
+            "shape_kji": list(geometry.shape), "spacing_mm": list(geometry.spacing_mm),
+            "ijk_to_ras": geometry.ijk_to_ras.tolist(),
+        }  # fmt: skip
     return found
 
 
@@ -70,8 +109,7 @@ def _describe(path: Path, modality: str | None, read: Callable[[], Volume]) -> d
     except MedFusionError as error:
         return _problem(path, modality, str(error))
     return {
-        "path": str(path),
-        "modality": volume.modality,
+        **_problem(path, volume.modality, ""),
         "unit": volume.unit.code,
         "shape_kji": list(volume.geometry.shape),
         "spacing_mm": list(volume.geometry.spacing_mm),
@@ -95,5 +133,6 @@ def _remarks(volume: Volume) -> list[str]:
 
 
 def _problem(path: Path, modality: str | None, sentence: str) -> dict:
-    unknown = ("unit", "shape_kji", "spacing_mm", "ijk_to_ras", "min", "max", "frame_of_reference")
-    return {"path": str(path), "modality": modality, **dict.fromkeys(unknown), "problems": [sentence]}
+    """An entry of which nothing is known yet."""
+    known = {"path": str(path), "kind": "image", "modality": modality, "files": 1, "part": None, "series": ""}
+    return {**known, **dict.fromkeys(_UNKNOWN), "problems": [sentence] if sentence else []}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from MedFusionLib.volume import Geometry
 
 SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 MOST_HEADER_BYTES = 1 << 20
+_ZLIB_OR_GZIP = 47
+_BLOCK = 1 << 20
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -54,7 +58,7 @@ def _read(path: Path) -> RawImage:
     import SimpleITK as sitk
 
     is_nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
-    header = _header(path, is_nrrd=is_nrrd)
+    header, start = _header(path, is_nrrd=is_nrrd)
     voxels = _separate_voxels(path, header)
     reader = sitk.ImageFileReader()
     # named, since SimpleITK would otherwise choose a parser by content, DICOM included
@@ -68,6 +72,8 @@ def _read(path: Path) -> RawImage:
     if reader.GetDimension() not in (2, 3):
         raise UnreadableFile(f"{path.name} has {reader.GetDimension()} dimensions", "one scalar volume")
     check_size(path.name, reader.GetSize())
+    if not is_nrrd and header.get("compresseddata", "").lower() == "true":
+        _check_compressed(path, voxels[0] if voxels else path, 0 if voxels else start, header, _bytes_of(reader))
     image = reader.Execute()
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
@@ -80,8 +86,34 @@ def _read(path: Path) -> RawImage:
     return RawImage(array, checked_geometry(path.name, array.shape, LPS_TO_RAS @ matrix), notes, voxels)
 
 
-def _header(path: Path, *, is_nrrd: bool) -> dict[str, str]:
-    """Fields of the text before the voxels, names in lower case without blanks."""
+def _bytes_of(reader) -> int:
+    """Bytes of the voxels that a reader has announced."""
+    import SimpleITK as sitk
+
+    voxel = sitk.GetArrayViewFromImage(sitk.Image([1] * reader.GetDimension(), reader.GetPixelID())).itemsize
+    return voxel * math.prod(reader.GetSize())
+
+
+def _check_compressed(path: Path, file: Path, start: int, header: dict[str, str], needed: int) -> None:
+    """MetaIO never ends on voxels that do not unpack to what the header says: unpack them here first, keeping none."""
+    stated = header.get("compresseddatasize", "")
+    inflater, found = zlib.decompressobj(_ZLIB_OR_GZIP), 0
+    with open(file, "rb") as stream:
+        stream.seek(start)
+        left = int(stated) if stated.isdecimal() and int(stated) else file.stat().st_size - start
+        while left > 0 and found <= needed and not inflater.eof and (block := stream.read(min(left, _BLOCK))):
+            left -= len(block)
+            while block and found <= needed:
+                found += len(inflater.decompress(block, _BLOCK))
+                block = inflater.unconsumed_tail
+    if found != needed or not inflater.eof:
+        raise UnreadableFile(
+            f"{path.name} unpacks to {found} bytes", f"{needed} bytes by its header", "Copy or download it again"
+        )
+
+
+def _header(path: Path, *, is_nrrd: bool) -> tuple[dict[str, str], int]:
+    """Fields of the text before the voxels, names in lower case without blanks, and where the text ends."""
     fields, sign, size = {}, ":" if is_nrrd else "=", 0
     with open(path, "rb") as stream:
         while line := stream.readline(MOST_HEADER_BYTES):
@@ -96,7 +128,7 @@ def _header(path: Path, *, is_nrrd: bool) -> dict[str, str]:
                 break
             if size > MOST_HEADER_BYTES:
                 raise UnreadableFile(f"{path.name} has a header without end", "a header of at most 1 MB")
-    return fields
+    return fields, size
 
 
 def _separate_voxels(path: Path, header: dict[str, str]) -> tuple[Path, ...]:

@@ -9,7 +9,12 @@ from MedFusionLib.errors import UnreadableFile
 MOST_SAMPLES_PER_AXIS = 4096
 MOST_BYTES = 4 << 30
 MOST_SIDECAR_BYTES = 1 << 20
-MOST_FILES_PER_SERIES = 10_000
+MOST_FILES = 10_000
+"""Per series, per folder, per archive."""
+MOST_RATIO = 200
+"""Unpacked bytes per packed byte: images reach about ten, bombs a thousand."""
+MOST_INFLATED_BYTES = 64 << 20
+"""Of a single deflated file."""
 
 
 def check_size(label: str, shape: Sequence[int], bytes_per_voxel: int = 4) -> None:

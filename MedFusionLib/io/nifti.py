@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from MedFusionLib.io.limits import check_size
 from MedFusionLib.volume import Geometry
 
 SUFFIXES = (".nii", ".nii.gz")
+MOST_EXTENSION_BYTES = 16 << 20
+_LONGEST_HEADER = 540
+_VOXELS_AT = {348: ("f", 108), 540: ("q", 168)}
+"""Size of the header -> type and place of the offset of the voxels."""
 _TO_MM = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
@@ -53,6 +58,7 @@ def read_nifti(path: Path) -> RawImage:
 def _read(path: Path) -> RawImage:
     import nibabel
 
+    _check_start(path)
     image = nibabel.load(path)
     header = image.header
     if image.get_data_dtype().fields is not None or image.get_data_dtype().kind == "c":
@@ -67,6 +73,22 @@ def _read(path: Path) -> RawImage:
     array = np.ascontiguousarray(stored.transpose(2, 1, 0))
     check_finite(path.name, array)
     return RawImage(array, checked_geometry(path.name, array.shape, affine), tuple(notes))
+
+
+def _check_start(path: Path) -> None:
+    """Extensions lie between header and voxels, and the parser loads them whole: cap what a header may claim."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with opener(path, "rb") as stream:
+        start = stream.read(_LONGEST_HEADER)
+    for order in "<>":
+        size = struct.unpack_from(order + "i", start)[0] if len(start) >= 4 else 0
+        if size in _VOXELS_AT and len(start) >= size:
+            kind, place = _VOXELS_AT[size]
+            offset = struct.unpack_from(order + kind, start, place)[0]
+            if not 0 <= offset <= MOST_EXTENSION_BYTES:
+                raise UnreadableFile(
+                    f"{path.name} says its voxels begin at byte {offset:.6g}", f"0 to {MOST_EXTENSION_BYTES}"
+                )
 
 
 def _three_dimensions(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:

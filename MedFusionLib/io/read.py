@@ -22,7 +22,13 @@ _READERS = (
 
 
 def read_volume(
-    path: str | Path, modality: str | None = None, unit: str | Unit | None = None, *, name: str | None = None
+    path: str | Path,
+    modality: str | None = None,
+    unit: str | Unit | None = None,
+    *,
+    name: str | None = None,
+    tracer: int | None = None,
+    part: int | None = None,
 ) -> Volume:
     """Read one volume.
 
@@ -34,9 +40,14 @@ def read_volume(
         Used where the file does not say.
     unit : str, Unit or None
         UCUM code or common name, used where the file does not say. A DICOM PET series becomes SUVbw
-        unless ``"Bq/ml"`` is asked for.
+        unless ``"Bq/ml"`` or another SUV (``"SUVlbm"``, ``"SUVlbm-james"``, ``"SUVlbm-janma"``, ``"SUVbsa"``,
+        ``"SUVibw"``) is asked for.
     name : str or None
         Name for people; otherwise from the file name.
+    tracer : int or None
+        Which radiopharmaceutical a DICOM PET series is of, from 1; needed when its header names several.
+    part : int or None
+        Which volume of a DICOM series that holds several (echoes, time points, orientations), from 1.
 
     Returns
     -------
@@ -58,7 +69,7 @@ def read_volume(
     if reader is None:
         from MedFusionLib.io.dicom import read_dicom
 
-        return read_dicom(path, modality, unit, name=name)
+        return read_dicom(path, modality, unit, name=name, tracer=tracer, part=part)
     raw = reader(path)
     meaning = find_meaning(path, modality, unit, float(raw.array.min()))
     files = (path, *raw.more_files)
@@ -68,17 +79,26 @@ def read_volume(
 
 
 def read_labels(path: str | Path) -> tuple[np.ndarray, Geometry]:
-    """Labels (K, J, I) uint8 and their grid, from a NIfTI, NRRD or MHA file.
+    """Labels (K, J, I) uint8 and their grid, from a NIfTI, NRRD or MHA file or a DICOM Segmentation.
 
     Raises
     ------
     UnreadableFile
         When the file is missing, broken, or holds anything but whole numbers in 0..255.
+    NotSupported
+        For files of another kind; contours need the images they were drawn on: see `read_contours`.
     """
     path = Path(path)
     if not path.is_file():
-        raise UnreadableFile(f"No file {path}", "a label map as NIfTI, NRRD or MHA")
+        raise UnreadableFile(f"No file {path}", "a label map as NIfTI, NRRD, MHA or DICOM Segmentation")
     reader = _reader_for(path)
+    if reader is None:
+        from MedFusionLib.io.dicom_files import is_dicom
+        from MedFusionLib.io.dicom_seg import read_dicom_segmentation
+
+        if is_dicom(path):
+            found = read_dicom_segmentation(path)
+            return found.labels, found.geometry
     if reader is None or reader is picture.read_picture:
         raise NotSupported(f"Labels from {path.name}", "a label map as NIfTI, NRRD or MHA")
     raw = reader(path)

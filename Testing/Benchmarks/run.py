@@ -13,12 +13,14 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     # read by the numerical libraries when they are first imported
     os.environ[variable] = "1"
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "Testing" / "support")]
 
 SUITES = ("speed", "quality")
 REPEATS = 5
@@ -75,9 +77,16 @@ def run_speed(*, quick: bool) -> list:
     import torch
 
     torch.set_num_threads(1)
+    import reading
     from speed import QUICK_SHAPE, SHAPE, contests
 
-    return [contest.run(1 if quick else REPEATS) for contest in contests(QUICK_SHAPE if quick else SHAPE)]
+    repeats = 1 if quick else REPEATS
+    found = [contest.run(repeats) for contest in contests(QUICK_SHAPE if quick else SHAPE)]
+    with tempfile.TemporaryDirectory() as folder:
+        series = reading.QUICK_SERIES if quick else reading.SERIES
+        files = reading.QUICK_FILES if quick else reading.FILES
+        found += [contest.run(repeats) for contest in reading.contests(Path(folder), series, files)]
+    return found
 
 
 def as_markdown(comparisons: list) -> str:

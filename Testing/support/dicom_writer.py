@@ -83,6 +83,11 @@ def pet_tags(**changes) -> dict:
     tracer.RadionuclideHalfLife = changes.pop("half_life", 6586.2)
     if started := changes.pop("started", None):
         tracer.RadiopharmaceuticalStartDateTime = started
+    for keyword, code in (("RadionuclideCodeSequence", "nuclide"), ("RadiopharmaceuticalCodeSequence", "tracer_code")):
+        if value := changes.pop(code, None):
+            item = Dataset()
+            item.CodeValue = value
+            setattr(tracer, keyword, [item])
     for keyword in changes.pop("without", ()):
         delattr(tracer, keyword)
     tags = {
@@ -90,6 +95,8 @@ def pet_tags(**changes) -> dict:
         "DecayCorrection": "START",
         "CorrectedImage": ["ATTN", "DECY"],
         "PatientWeight": 70,
+        "PatientSize": 1.75,
+        "PatientSex": "M",
         "SeriesDate": "20200101",
         "SeriesTime": "100000",
         "AcquisitionDate": "20200101",

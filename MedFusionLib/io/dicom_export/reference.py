@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from MedFusionLib.errors import MedFusionError, UnreadableFile
+from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile
+from MedFusionLib.io.dicom import chosen_part
 from MedFusionLib.io.dicom_export.headers import check_uids, illegal, shorten, state_spacing, trimmed
 from MedFusionLib.io.dicom_export.quiet import quiet
 from MedFusionLib.io.dicom_files import Series, find_series
-from MedFusionLib.io.dicom_stack import stack_series
+from MedFusionLib.io.dicom_stack import stack_frames
 from MedFusionLib.io.identity import hashed_uid
-from MedFusionLib.io.suv import suv_audit
+from MedFusionLib.io.suv_audit import audit_suv
 from MedFusionLib.volume import Geometry
 
 if TYPE_CHECKING:
@@ -149,12 +150,18 @@ def read_reference(path: str | Path) -> Reference:
 
 
 def _reference(series: Series) -> Reference:
-    if len(series.headers) == 1 and "PerFrameFunctionalGroupsSequence" in series.headers[0].dataset:
-        found = series.headers
-        geometry, frames = _multiframe_stack(found[0].dataset)
-    else:
-        stack = stack_series(series)
-        found, geometry, frames = stack.headers, stack.geometry, ()
+    stack = stack_frames(f"The {series.modality} series", chosen_part(series, None))
+    if stack.tilt_degrees:
+        raise NotSupported(
+            f"The {series.modality} series was taken with a gantry tilted by {stack.tilt_degrees:.1f} degrees",
+            "slices at right angles to their stack", "Refer to another series of the study",
+        )  # fmt: skip
+    geometry, found = stack.geometry, [frame.header for frame in stack.frames]
+    frames: tuple[int, ...] = ()
+    if "PerFrameFunctionalGroupsSequence" in found[0].dataset:
+        if any(header is not found[0] for header in found):
+            raise NotSupported(f"The {series.modality} series is spread over several multi-frame objects", "one object")
+        frames, found = tuple(frame.number + 1 for frame in stack.frames), found[:1]
     headers = tuple(trimmed(header.dataset) for header in found)
     label = f"The {series.modality} series"
     check_uids(label, headers)
@@ -175,38 +182,9 @@ def _suv_factor(modality: str, datasets: list[Dataset]) -> float | None:
     if modality != "PT":
         return None
     try:
-        return float(suv_audit(datasets).factor)
+        return audit_suv(datasets).factor
     except MedFusionError:  # the objects do not need it, only a window in SUV would
         return None
-
-
-def _multiframe_stack(dataset: Dataset) -> tuple[Geometry, tuple[int, ...]]:
-    """The grid of an enhanced object, and the number of the frame that is slice 0, 1, 2 ... of it."""
-    import highdicom as hd
-
-    shared = dataset.SharedFunctionalGroupsSequence[0]
-    frames = dataset.PerFrameFunctionalGroupsSequence
-
-    def stated(frame, group: str):
-        return (frame if group in frame else shared)[group].value[0]
-
-    orientation = np.array(
-        [stated(frame, "PlaneOrientationSequence").ImageOrientationPatient for frame in frames], float
-    )
-    spacing = np.array([stated(frame, "PixelMeasuresSequence").PixelSpacing for frame in frames], float)
-    positions = np.array([stated(frame, "PlanePositionSequence").ImagePositionPatient for frame in frames], float)
-    step, _ = hd.spatial.get_volume_positions(positions, orientation[0], sort=True)
-    if step is None or np.ptp(orientation, axis=0).max() > 1e-4 or np.ptp(spacing, axis=0).max() > 1e-4:
-        raise UnreadableFile("The multi-frame object is not one regular volume", "evenly spaced parallel frames")
-    along, down = orientation[0, :3], orientation[0, 3:]
-    order = np.argsort(positions @ np.cross(along, down))
-    way = positions[order[-1]] - positions[order[0]]
-    matrix = np.eye(4)
-    matrix[:3, 0], matrix[:3, 1] = along * spacing[0, 1], down * spacing[0, 0]
-    matrix[:3, 2] = way / (len(order) - 1) if len(order) > 1 else np.cross(along, down) * step
-    matrix[:3, 3] = positions[order[0]]
-    shape = (len(order), int(dataset.Rows), int(dataset.Columns))
-    return Geometry(shape, np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix), tuple(int(n) + 1 for n in order)
 
 
 def _share_groups(header: Dataset) -> None:

@@ -40,9 +40,9 @@ def test_padding_of_a_ct_becomes_air(tmp_path):
 
 DEFECTS = {
     "a missing slice": (Recipe(skip=(3,)), UnreadableFile, "lacks 1 slices"),
-    "a duplicate": (Recipe(offsets={3: -3.0}), UnreadableFile, "at the place of another"),
+    "a duplicate": (Recipe(offsets={3: -3.0}), UnreadableFile, "at the place of another.*DUPLICATE_POSITION"),
     "uneven steps": (Recipe(offsets={3: 0.7}), UnreadableFile, "uneven steps"),
-    "a tilted gantry": (Recipe(shear=0.8), NotSupported, r"sheared by 14\.9 degrees"),
+    "a shear beyond any gantry": (Recipe(shear=4.0), UnreadableFile, "NON_CUBICAL_IMAGE"),
     "two orientations": (
         Recipe(slice_tags={2: {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}}), UnreadableFile, "2 orientations"),
     "two pixel sizes": (Recipe(slice_tags={2: {"PixelSpacing": [1, 1]}}), UnreadableFile, "pixel sizes"),
@@ -92,11 +92,13 @@ def test_a_truncated_file_and_a_contradiction_are_refused(tmp_path):
 
 
 ENDS = {
-    "gantry_tilt_philips": "sheared by 16.5 degrees",
-    "missing_slice": "lacks 1 slices",
-    "mixed_orientation": "mixes 2 orientations",
-    "enhanced_mr_philips": "multi-frame",
+    "gantry_tilt_philips": (58, 612, 512),
+    "missing_slice": "lacks 1 slices.*SLICE_INCREMENT_INCONSISTENT",
+    "mixed_orientation": "mixes 2 orientations.*IMAGE_ORIENTATION_INCONSISTENT",
+    "enhanced_mr_philips": (8, 256, 256),
     "mr_uncompressed": (4, 256, 256),
+    "mr_jpeg2000": (4, 256, 256),
+    "mr_rle": (4, 256, 256),
     "two_slices_only": (2, 256, 256),
 }
 
@@ -107,7 +109,7 @@ def test_real_difficult_series_end_as_they_should(data_folder, tmp_path, name):
     if isinstance(ENDS[name], tuple):
         assert mf.read_volume(folder).array.shape == ENDS[name]
     else:
-        with pytest.raises(MedFusionError, match=ENDS[name].replace(".", r"\.")):
+        with pytest.raises(MedFusionError, match=ENDS[name]):
             mf.read_volume(folder)
 
 
@@ -126,7 +128,7 @@ def test_highdicom_finds_the_same_order_and_spacing(tmp_path, recipe):
     assert order in (ours, [len(ours) - 1 - n for n in ours])
 
 
-@pytest.mark.parametrize("defect", ["a missing slice", "a duplicate", "uneven steps", "a tilted gantry"])
+@pytest.mark.parametrize("defect", ["a missing slice", "a duplicate", "uneven steps", "a shear beyond any gantry"])
 def test_highdicom_refuses_what_we_refuse(tmp_path, defect):
     import pydicom
     from highdicom.spatial import get_series_volume_positions
@@ -163,12 +165,3 @@ def test_the_grid_follows_a_tilt_too_small_to_matter_to_its_last_slice(tmp_path)
     last = np.add(recipe.origin, (0, 59 * 0.02, 59 * 3.0))
     assert volume.geometry.to_ras((0, 0, 59)) == pytest.approx(last * (-1, -1, 1), abs=1e-6)
     assert "sheared by 0.38 degrees" in volume.source.notes[0]
-
-
-def test_inspecting_two_series_describes_both(tmp_path):
-    write_series(tmp_path / "a")
-    write_series(tmp_path / "b", Recipe("MR", shape=(5, 4, 4)))
-    ct, mr = inspect_path(tmp_path)
-    assert (ct["shape_kji"], mr["shape_kji"]) == ([6, 8, 10], [5, 4, 4])
-    assert (ct["min"], mr["min"]) == (-1000, 0)
-    assert "one of 2 series in this folder (5 files of MR in b/)" in mr["problems"][0]
