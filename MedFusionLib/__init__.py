@@ -25,6 +25,7 @@ _PUBLIC = {
     "save_result": "io",
     "load_result": "io",
     "check_alignment": "align",
+    "register": "align",
     "fuse": "pipeline",
     "segment_tumour": "pipeline",
     "evaluate": "metrics",

@@ -21,7 +21,7 @@ from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted
 from MedFusionLib.io.plain import plain
 
 OWN_COMMANDS = (
-    "inspect", "suv", "check", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send",
+    "inspect", "suv", "check", "register", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send",
 )  # fmt: skip
 PLUGINS = ("MedFusionScene.commands",)
 UNEXPECTED = 1

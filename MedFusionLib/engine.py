@@ -240,7 +240,8 @@ class _Job:
 
     def _work_off(self, fitted, pieces, device, fused, parts) -> None:
         workers = 1 if device == "cuda" else min(self.workers, len(pieces))
-        threads = self.workers if len(pieces) == 1 else 1
+        # inside slices one thread: with several, transforms of a batch of slices add in another order
+        threads = self.workers if len(pieces) == 1 and self.options.mode == "volume" else 1
         done, total = 0, len(pieces)
         self.progress(0, total)
         with ThreadPoolExecutor(workers, initializer=_set_threads, initargs=(threads,)) as pool:

@@ -7,12 +7,14 @@ between its steps and is stopped there. Outside the engine a checkpoint does not
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from MedFusionLib.errors import Cancelled
 
 _local = threading.local()
+_ASK_SECONDS = 0.05
 
 
 def checkpoint() -> None:
@@ -29,7 +31,7 @@ def checkpoint() -> None:
 
 
 @contextmanager
-def stoppable(stop: threading.Event) -> Iterator[None]:
+def stoppable(stop: threading.Event | _Asker) -> Iterator[None]:
     """Make `checkpoint` obey `stop` in this thread, for the duration of the block."""
     previous = getattr(_local, "stop", None)
     _local.stop = stop
@@ -37,3 +39,25 @@ def stoppable(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         _local.stop = previous
+
+
+@contextmanager
+def asking(cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Make `checkpoint` ask in this thread, at most twenty times a second, for the duration of the block."""
+    with stoppable(_Asker(cancelled)):
+        yield
+
+
+class _Asker:
+    """A stop flag that asks a person."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.cancelled, self.asked = cancelled, 0.0
+
+    def is_set(self) -> bool:
+        """Whether the person wants to stop; asked again only after a while."""
+        now = time.monotonic()
+        if now - self.asked < _ASK_SECONDS:
+            return False
+        self.asked = now
+        return bool(self.cancelled())

@@ -12,8 +12,9 @@ import numpy as np
 
 from MedFusionLib.colour import DEFAULT_TABLE, compose
 from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
-from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UsageError
+from MedFusionLib.errors import Cancelled, NotAligned, UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
+from MedFusionLib.interrupt import asking
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
 from MedFusionLib.region import BoxRegion, LabelRegion, Region
 from MedFusionLib.result import FusionResult, Verdict
@@ -23,6 +24,7 @@ from MedFusionLib.volume import Case, Origin, Volume
 
 PROGRESS_TOTAL = 100
 _ALIGNED, _FUSED, _MAPPED = 15, 75, 90
+OPTIONAL_MAPS = ("loss", "stability")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def fuse(
     force: bool = False,
     table: str = DEFAULT_TABLE,
     workers: int = 0,
+    maps: Sequence[str] = (),
 ) -> FusionResult:
     """Fuse the sources of a case on the grid of the first one.
 
@@ -75,10 +78,11 @@ def fuse(
         Where to compute.
     precision : {"exact", "fast"}
         float32, or bfloat16 for convolutions where the hardware has it.
-    register : None or "none"
-        Other values are not supported yet.
+    register : {None, "none", "rigid", "affine", "bspline"}
+        Register every moving source to the reference first; one that gets worse stays as it is.
     transform : path, sequence of paths, or None
-        ITK transform files (reference LPS to moving LPS), one per moving source.
+        ITK transform files (reference LPS to moving LPS), one per moving source; a registration
+        starts from them.
     tumour : Segmentation, path of a label map, method, or None
         The tumour to draw and measure; methods as in `segment_tumour`.
     progress : callable
@@ -97,6 +101,8 @@ def fuse(
         Lookup table that gives the hue of the functional source.
     workers : int
         CPU threads; 0 takes one per core, or as many as the variable OMP_NUM_THREADS says.
+    maps : sequence of {"loss", "stability"}
+        Maps of trust besides contribution and invention; stability fuses several times more.
 
     Returns
     -------
@@ -114,8 +120,7 @@ def fuse(
 
     if len(case.sources) < 2:
         raise UsageError("One source cannot be fused", "at least two sources")
-    if register not in (None, "none"):
-        raise NotSupported(f"Registration {register!r} is not supported yet", "register none, or a transform file")
+    _check_wishes(register, maps)
     method = method or default_for([source.modality for source in case.sources])
     fusion = create_method(method, parameters)
     mode = choose_mode(mode, fusion.info.dims, case.reference.geometry.shape)
@@ -125,11 +130,13 @@ def fuse(
 
     steps.reached(0)
     transforms = _transforms(transform, len(case.sources))
-    verdict = check_alignment(case, transforms=transforms)
+    with asking(steps.cancelled):
+        transforms, registrations = _register(case, register, transforms)
+        verdict = check_alignment(case, transforms=transforms)
     if not force:
         _refuse_misaligned(verdict)
     aligned = to_reference(case, transforms=transforms)
-    where = aligned if any(transforms) else case
+    where = aligned if any(t is not None for t in transforms) else case
     lesions = _tumour(where, tumour, seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=True)
     clock.lap("align")
     steps.reached(_ALIGNED)
@@ -145,16 +152,30 @@ def fuse(
     )  # fmt: skip
     clock.lap("fuse")
     steps.reached(_FUSED)
-    result = _assemble(aligned, chosen, stack, output, slice_axis if mode == "slice" else None, verdict, table)
-    clock.lap("maps")
-    steps.reached(_MAPPED)
-    result = replace(result, tumour=_with_fused_contrast(lesions, result.fused), metrics=_metrics(stack, result))
+    plane = slice_axis if mode == "slice" else None
+    with asking(steps.cancelled):
+        result = _assemble(aligned, chosen, stack, output, plane, verdict, table)
+        lesions = _with_fused_contrast(lesions, result.fused)
+        result = replace(result, tumour=lesions, transforms=tuple(transforms))
+        if "stability" in maps:
+
+            def again(sources: np.ndarray) -> np.ndarray:
+                spacing, alone = case.reference.geometry.spacing_kji_mm, replace(options, with_parts=False)
+                return run(fusion, sources, spacing, alone, slice_axis=slice_axis, cancelled=steps.cancelled).fused
+
+            result = replace(result, stability=_stability(result, stack, again))
+        if "loss" in maps:
+            result = replace(result, loss=_loss(result, stack, plane))
+        clock.lap("maps")
+        steps.reached(_MAPPED)
+        result = replace(result, metrics=_metrics(stack, result))
     clock.lap("measure")
     asked = {
         "method": method, "parameters": parameters or {}, "mode": mode, "device": device, "precision": precision,
         "forced": bool(force and verdict.status == "fail"),
         "colour_table": None if result.colour is None else table,
-        "transforms": [bool(t) for t in transforms], "windows": [window.as_json() for window in chosen],
+        "transforms": [t is not None for t in transforms], "register": register or "none",
+        "registrations": registrations, "maps": list(maps), "windows": [window.as_json() for window in chosen],
         "tumour": tumour if isinstance(tumour, str) and lesions and lesions.source.notes else bool(lesions),
     }  # fmt: skip
     clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))
@@ -257,17 +278,60 @@ def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict
     return result if hue is None else replace(result, colour=compose(array, stack[hue], table))
 
 
-def _metrics(stack: np.ndarray, result: FusionResult) -> dict:
-    from MedFusionLib.metrics import evaluate, roles_of
-    from MedFusionLib.trust import foreground_of, invention_summary
+def _loss(result: FusionResult, stack: np.ndarray, slice_axis: int | None) -> np.ndarray:
+    from MedFusionLib.trust import loss_map
 
-    foreground = foreground_of(stack)
+    return loss_map(result.fused.array, stack, result.fused.geometry.spacing_kji_mm, slice_axis=slice_axis)
+
+
+def _stability(result: FusionResult, stack: np.ndarray, again: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    from MedFusionLib.trust import stability_map
+
+    return stability_map(again, result.fused.array, stack, result.fused.geometry.spacing_kji_mm)
+
+
+def _metrics(stack: np.ndarray, result: FusionResult) -> dict:
+    from MedFusionLib.align import resample_labels_to
+    from MedFusionLib.metrics import evaluate, roles_of
+    from MedFusionLib.trust import foreground_of, trust_report
+
+    geometry, labels = result.fused.geometry, None
+    if result.tumour is not None:
+        labels = resample_labels_to(result.tumour.labels, result.tumour.geometry, geometry)
+    maps = {name: getattr(result, name) for name in ("contribution", "invention", *OPTIONAL_MAPS)}
+    names = [f"source {number} ({source.modality})" for number, source in enumerate(result.sources)]
+    trust = trust_report(
+        names, result.fused.array, stack, foreground_of(stack),
+        {name: values for name, values in maps.items() if values is not None},
+        spacing_kji_mm=geometry.spacing_kji_mm, labels=labels,
+    )  # fmt: skip
     roles = roles_of([source.modality for source in result.sources])
     metrics = dict(evaluate(list(stack), result.fused.array, roles=roles))
-    metrics["invention"] = invention_summary(result.invention, foreground)
-    shares = [float(part[foreground].mean()) if foreground.any() else 0.0 for part in result.contribution]
-    metrics["contribution"] = shares
-    return metrics
+    metrics["invention"], metrics["contribution"] = trust["invention"], trust["contribution"]["mean"]
+    return {**metrics, "trust": trust}
+
+
+def _check_wishes(register: str | None, maps: Sequence[str]) -> None:
+    from MedFusionLib.align import MODELS
+
+    if register not in (None, "none", *MODELS):
+        raise UsageError(f"Unknown registration {register!r}", "one of none, " + ", ".join(MODELS))
+    for name in maps:
+        if name not in OPTIONAL_MAPS:
+            raise UsageError(f"Unknown map {name!r}", "one of " + ", ".join(OPTIONAL_MAPS))
+
+
+def _register(case: Case, model: str | None, transforms: list) -> tuple[list, list[dict]]:
+    """The transforms to use, and what the registrations say; given transforms are read."""
+    from MedFusionLib.align import register as find
+    from MedFusionLib.align.transform import as_transform, simplified
+
+    given = [None if t is None else simplified(as_transform(t)) for t in transforms]
+    if model in (None, "none"):
+        return given, []
+    found = [find(case.reference, moving, model, initial=t) for moving, t in zip(case.sources[1:], given)]
+    used = [one.transform if one.applied else t for one, t in zip(found, given)]
+    return used, [one.as_json() for one in found]
 
 
 def _windows(case: Case, windows: Sequence[Window | None] | None) -> tuple[Window, ...]:
@@ -281,7 +345,7 @@ def _transforms(transform, count: int) -> list:
     """One transform (or None) per moving source."""
     if transform is None:
         return [None] * (count - 1)
-    given = [transform] if isinstance(transform, (str, Path)) else list(transform)
+    given = list(transform) if isinstance(transform, Sequence) and not isinstance(transform, str) else [transform]
     if len(given) != count - 1:
         raise UsageError(f"{len(given)} transforms for {count - 1} moving sources", "one per moving source")
     return given

@@ -51,13 +51,20 @@ class FusionResult:
     contribution : (S, K, J, I) float32 or None
         Share of each source in each voxel; sums to 1 in the foreground, 0 in the background.
     invention : (K, J, I) float32 or None
-        How far the fused value lies outside the local envelope of all sources (fusion index).
+        How far the fused values leave, or their edges exceed, what the sources show around (fusion index).
     alignment : Verdict
         Whether the sources line up.
     tumour : Segmentation or None
         The tumour, if one was asked for.
     metrics, timings, provenance : dict
         Plain JSON types; `timings` in seconds.
+    loss : (S, K, J, I) float32 or None
+        Structure of each source that the fused volume does not show (fusion index).
+    stability : (K, J, I) float32 or None
+        Change under 1 mm of misregistration and under noise (fusion index).
+    transforms : tuple
+        Per moving source the SimpleITK transform (reference LPS to moving LPS) it was resampled
+        through, or None; empty when unknown.
     """
 
     fused: Volume
@@ -71,6 +78,9 @@ class FusionResult:
     metrics: dict = field(default_factory=dict)
     timings: dict = field(default_factory=dict)
     provenance: dict = field(default_factory=dict)
+    loss: np.ndarray | None = None
+    stability: np.ndarray | None = None
+    transforms: tuple = ()
 
     @property
     def functional_index(self) -> int | None:

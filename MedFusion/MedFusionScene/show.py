@@ -16,6 +16,7 @@ from MedFusionLib.volume import Volume
 from MedFusionScene.display import composite_nodes, set_layers, show_colours, show_window, table_for
 from MedFusionScene.nodes import colour_node_from_array, node_from_volume
 from MedFusionScene.segmentations import node_from_segmentation
+from MedFusionScene.transforms import transform_node
 
 SOURCE_REFERENCE = "medfusionSource"
 SCALAR_REFERENCE = "medfusionScalar"
@@ -44,6 +45,12 @@ class ResultNodes:
         Where the fused volume leaves its sources.
     record : vtkMRMLTextNode
         What made the result, as JSON.
+    loss : tuple of vtkMRMLScalarVolumeNode
+        What each source lost; empty where it was not asked for.
+    stability : vtkMRMLScalarVolumeNode or None
+        What would change under 1 mm of misregistration and noise.
+    transforms : tuple of vtkMRMLTransformNode
+        How registered sources were brought onto the reference.
     """
 
     fused: object
@@ -54,6 +61,9 @@ class ResultNodes:
     contribution: tuple
     invention: object | None
     record: object
+    loss: tuple = ()
+    stability: object | None = None
+    transforms: tuple = ()
 
     @property
     def main(self) -> object:
@@ -91,6 +101,9 @@ def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = 
         contribution=_contribution(result, scene),
         invention=_map(result, result.invention, scene, "Invention", DEFAULT_TABLE, Window(0.0, 0.2)),
         record=_record(result, scene),
+        loss=_loss(result, scene),
+        stability=_map(result, result.stability, scene, "Stability", DEFAULT_TABLE, Window(0.0, 0.1)),
+        transforms=_transforms(result, scene),
     )
     _link(nodes)
     _arrange(nodes, scene)
@@ -118,6 +131,19 @@ def _contribution(result: FusionResult, scene) -> tuple:
     return tuple(
         _map(result, share, scene, name, "grey", Window(0.0, 1.0)) for share, name in zip(result.contribution, names)
     )
+
+
+def _loss(result: FusionResult, scene) -> tuple:
+    if result.loss is None:
+        return ()
+    names = [f"Loss of source {n} ({source.modality})" for n, source in enumerate(result.sources)]
+    window = Window(0.0, 0.2)
+    return tuple(_map(result, one, scene, name, DEFAULT_TABLE, window) for one, name in zip(result.loss, names))
+
+
+def _transforms(result: FusionResult, scene) -> tuple:
+    given = [(number, one) for number, one in enumerate(result.transforms, start=1) if one is not None]
+    return tuple(transform_node(one, scene, f"Source {number} to reference") for number, one in given)
 
 
 def _map(result: FusionResult, array, scene, name: str, table: str, window: Window):
@@ -153,7 +179,9 @@ def _arrange(nodes: ResultNodes, scene) -> None:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     beside = hierarchy.GetItemParent(_item(hierarchy, nodes.sources[0]))
     folder = hierarchy.CreateFolderItem(beside, f"MedFusion: {nodes.sources[0].GetName()}")
-    made = [nodes.colour, nodes.fused, nodes.segmentation, *nodes.contribution, nodes.invention, nodes.record]
+    images = [nodes.colour, nodes.fused, nodes.segmentation]
+    maps = [*nodes.contribution, nodes.invention, *nodes.loss, nodes.stability]
+    made = [*images, *maps, *nodes.transforms, nodes.record]
     for node in filter(None, made):
         hierarchy.SetItemParent(_item(hierarchy, node), folder)
 

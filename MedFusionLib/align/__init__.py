@@ -1,6 +1,21 @@
-"""Do the sources line up, and bring them onto one grid."""
+"""Do the sources line up, bring them into line, and bring them onto one grid."""
 
 from MedFusionLib.align.check import check_alignment
+from MedFusionLib.align.register import MODELS, Registration, register
 from MedFusionLib.align.resample import coverage, resample_labels_to, resample_to, to_reference
+from MedFusionLib.align.transform import nudged, ras_matrix, read_transform, write_transform
 
-__all__ = ["check_alignment", "coverage", "resample_labels_to", "resample_to", "to_reference"]
+__all__ = [
+    "MODELS",
+    "Registration",
+    "check_alignment",
+    "coverage",
+    "nudged",
+    "ras_matrix",
+    "read_transform",
+    "register",
+    "resample_labels_to",
+    "resample_to",
+    "to_reference",
+    "write_transform",
+]

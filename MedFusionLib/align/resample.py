@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedFusionLib import units
-from MedFusionLib.errors import UnreadableFile, UsageError
+from MedFusionLib.align.transform import RAS_LPS, TransformLike, affine_transform, as_transform
 from MedFusionLib.volume import Case, Geometry, Volume
 
 if TYPE_CHECKING:
     import SimpleITK
-
-_RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-TransformLike = "str | Path | SimpleITK.Transform | None"
 
 
 def outside_value(volume: Volume) -> float:
@@ -109,27 +104,6 @@ def to_reference(case: Case, *, transforms: Sequence | None = None) -> Case:
     return Case([case.reference, *(resample_to(v, target, transform=t) for v, t in zip(moving, given))])
 
 
-def read_transform(path: str | Path) -> SimpleITK.Transform:
-    """A transform from an ITK file (.h5, .tfm, .txt): target LPS to moving LPS.
-
-    Raises
-    ------
-    UnreadableFile
-        When there is no such file or it holds no three-dimensional transform.
-    """
-    import SimpleITK as sitk
-
-    if not Path(path).is_file():
-        raise UnreadableFile(f"No transform file {Path(path).name}", "an ITK transform (.h5 or .tfm)")
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except Exception as error:
-        raise UnreadableFile(f"{Path(path).name} cannot be read as a transform", "an ITK transform") from error
-    if transform.GetDimension() != 3:
-        raise UnreadableFile(f"{Path(path).name} holds a {transform.GetDimension()}-D transform", "a 3-D one")
-    return transform
-
-
 def _resample(array, source: Geometry, target: Geometry, transform, fill: float, *, nearest: bool) -> np.ndarray:
     import SimpleITK as sitk
 
@@ -148,21 +122,9 @@ def _index_to_index(source: Geometry, target: Geometry, transform) -> SimpleITK.
     import SimpleITK as sitk
 
     if transform is None:
-        return _affine(source.ras_to_ijk @ target.ijk_to_ras)
-    if isinstance(transform, (str, Path)):
-        transform = read_transform(transform)
-    if not isinstance(transform, sitk.Transform):
-        raise UsageError(f"A transform of type {type(transform).__name__}", "a file or a SimpleITK transform")
+        return affine_transform(source.ras_to_ijk @ target.ijk_to_ras)
+    transform = as_transform(transform)
     # a composite applies what was added last first
-    to_lps = _affine(_RAS_LPS @ target.ijk_to_ras)
-    from_lps = _affine(source.ras_to_ijk @ _RAS_LPS)
+    to_lps = affine_transform(RAS_LPS @ target.ijk_to_ras)
+    from_lps = affine_transform(source.ras_to_ijk @ RAS_LPS)
     return sitk.CompositeTransform([from_lps, transform, to_lps])
-
-
-def _affine(matrix: np.ndarray) -> SimpleITK.AffineTransform:
-    import SimpleITK as sitk
-
-    affine = sitk.AffineTransform(3)
-    affine.SetMatrix(matrix[:3, :3].ravel().tolist())
-    affine.SetTranslation(matrix[:3, 3].tolist())
-    return affine

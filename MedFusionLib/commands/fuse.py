@@ -38,6 +38,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--force", action="store_true", help="fuse although the sources do not line up (recorded)")
     parser.add_argument("--overwrite", action="store_true", help="replace an older result")
     parser.add_argument("--maps", choices=("uint8", "float"), default="uint8", help="how contribution is stored")
+    parser.add_argument("--trust", metavar="MAP[,MAP]", default="", help="further maps: loss, stability")
     add_reading_arguments(parser)
 
 
@@ -68,6 +69,7 @@ def run(arguments) -> dict:
             liver=parse_point(arguments.liver),
             blood_pool=parse_point(arguments.blood_pool),
             force=arguments.force,
+            maps=[name for name in arguments.trust.split(",") if name],
         )
     folder = save_result(result, arguments.out, overwrite=arguments.overwrite, maps=arguments.maps)
     return describe_folder(folder, seconds=time.perf_counter() - started)
@@ -101,6 +103,7 @@ def show(document: dict) -> str:
     fused = Path(document["fused"])
     lines = [f"Result folder: {fused.parent}", f"Alignment: {document['alignment']['status']}"]
     lines.extend(f"  {reason}" for reason in document["alignment"]["reasons"])
+    lines.extend(f"Warning: {warning}" for warning in document["metrics"].get("trust", {}).get("warnings", []))
     lines.append("")
     lines.append(table(metric_rows(document["metrics"]), ("metric", "value")))
     for measures in document["measures"]:

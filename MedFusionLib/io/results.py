@@ -24,6 +24,7 @@ from MedFusionLib.volume import Geometry, Origin, Volume
 RESULT_FILE = "result.json"
 FORMAT = 1
 MAPS = ("uint8", "float")
+OPTIONAL_MAPS = ("loss", "stability")
 
 
 def save_result(result: FusionResult, folder: str | Path, *, overwrite: bool = False, maps: str = "uint8") -> Path:
@@ -166,10 +167,33 @@ def _write_files(result: FusionResult, folder: Path, maps: str) -> dict:
     if result.invention is not None:
         files["invention"] = "invention.nii.gz"
         write_nifti(result.invention, geometry, folder / files["invention"])
+    for name in OPTIONAL_MAPS:
+        values = getattr(result, name)
+        files[name] = None if values is None else f"{name}.nii.gz"
+        if values is not None:
+            write_nifti(values, geometry, folder / files[name])
+    files["transforms"] = [
+        _write_transform(t, folder / f"transform_{n}.h5") for n, t in enumerate(result.transforms, 1)
+    ]
     if result.tumour is not None:
         files["tumour"] = "tumour.seg.nrrd"
         write_segmentation(result.tumour, folder / files["tumour"])
     return files
+
+
+def _write_transform(transform, path: Path) -> str | None:
+    if transform is None:
+        return None
+    import SimpleITK as sitk
+
+    sitk.WriteTransform(transform, str(path))
+    return path.name
+
+
+def _read_transform(path: Path):
+    import SimpleITK as sitk
+
+    return sitk.ReadTransform(str(path))
 
 
 def _read_files(folder: Path, record: dict) -> FusionResult:
@@ -183,7 +207,8 @@ def _read_files(folder: Path, record: dict) -> FusionResult:
         unit = parse_unit(said["unit"])
         sources.append(Volume(array, geometry, said["modality"], unit, said["name"], origin))
     tumour = read_segmentation(folder / files["tumour"]) if files["tumour"] else None
-    optional = {key: _nifti(folder / files[key])[0] if files[key] else None for key in ("contribution", "invention")}
+    names = ("contribution", "invention", *OPTIONAL_MAPS)
+    optional = {key: _nifti(folder / files[key])[0] if files.get(key) else None for key in names}
     alignment = record["alignment"]
     return FusionResult(
         fused=Volume(fused, geometry, "OT", parse_unit("1"), "Fused " + "-".join(s.modality for s in sources)),
@@ -196,6 +221,7 @@ def _read_files(folder: Path, record: dict) -> FusionResult:
         metrics=record["metrics"],
         timings=record["timings"],
         provenance=record["provenance"],
+        transforms=tuple(_read_transform(folder / t) if t else None for t in files.get("transforms", ())),
     )
 
 

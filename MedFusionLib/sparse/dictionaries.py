@@ -7,6 +7,7 @@ import json
 from functools import lru_cache
 from importlib import resources
 
+import numpy as np
 from torch import Tensor
 
 from MedFusionLib.errors import UnreadableFile
@@ -18,7 +19,6 @@ def card(name: str) -> dict:
     return json.loads(text)
 
 
-@lru_cache(maxsize=4)
 def load_dictionary(name: str) -> Tensor:
     """Atoms (K, n) of length 1, or filters (M, h, w).
 
@@ -27,7 +27,14 @@ def load_dictionary(name: str) -> Tensor:
     UnreadableFile
         When the file is not the one that the card describes.
     """
-    from safetensors.torch import load
+    import torch
+
+    return torch.from_numpy(_load(name))
+
+
+@lru_cache(maxsize=8)
+def _load(name: str) -> np.ndarray:
+    from safetensors.numpy import load
 
     content = (resources.files("MedFusionLib.weights") / f"{name}.safetensors").read_bytes()
     if hashlib.sha256(content).hexdigest() != card(name)["sha256"]:

@@ -12,19 +12,27 @@ neighbours within one voxel, divided by the same of all sources. It is defined i
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+
+from MedFusionLib.threads import one_torch_thread
+from MedFusionLib.trust.slabs import as_tensor, box_mean, radii_within, slabs
 
 FOREGROUND_LEVEL = 2 / 255
-WINDOW = 3
+IGNORED_SHARE = 0.05
+"""A source with a smaller share where it shows something itself is called ignored."""
 _TINY = 1e-6
 
 
 def foreground_of(sources: np.ndarray) -> np.ndarray:
     """(K, J, I) bool, True where any of the normalised sources (S, K, J, I) is above two grey levels."""
-    return (sources > FOREGROUND_LEVEL).any(axis=0)
+    found = sources[0] > FOREGROUND_LEVEL
+    for source in sources[1:]:
+        found |= source > FOREGROUND_LEVEL
+    return found
 
 
-def contribution_map(parts: np.ndarray, foreground: np.ndarray, *, slice_axis: int | None = None) -> np.ndarray:
+def contribution_map(
+    parts: np.ndarray, foreground: np.ndarray, *, slice_axis: int | None = None, out: np.ndarray | None = None
+) -> np.ndarray:
     """Share of each source in each voxel.
 
     Parameters
@@ -35,6 +43,8 @@ def contribution_map(parts: np.ndarray, foreground: np.ndarray, *, slice_axis: i
         Where shares are defined.
     slice_axis : int or None
         Array axis that is not averaged over (slice-wise fusion); None averages over all three.
+    out : (S, K, J, I) float32 or None
+        Where the shares go; None makes a new array.
 
     Returns
     -------
@@ -42,11 +52,52 @@ def contribution_map(parts: np.ndarray, foreground: np.ndarray, *, slice_axis: i
         Shares in 0..1; sum 1 in the foreground, 0 in the background. Where all parts vanish within
         the foreground, shares are equal.
     """
-    sizes = tuple(1 if axis == slice_axis else WINDOW for axis in range(3))
-    shares = np.stack([ndimage.uniform_filter(np.abs(part), sizes, mode="nearest") for part in parts])
-    total = shares.sum(axis=0)
-    empty = total < _TINY
-    shares /= np.where(empty, 1, total)
-    shares[:, empty] = 1 / len(parts)
-    shares[:, ~foreground] = 0
+    shares = np.empty(parts.shape, np.float32) if out is None else out
+    radii = radii_within(slice_axis)
+    with one_torch_thread():
+        for slab in slabs(foreground.shape, radii[0]):
+            means = box_mean(as_tensor(parts[:, slab.read]).abs(), radii)[:, slab.inner]
+            total = means.sum(dim=0)
+            empty = total < _TINY
+            means /= total.masked_fill(empty, 1)
+            means[:, empty] = 1 / len(parts)
+            means *= as_tensor(foreground[slab.core])
+            shares[:, slab.core] = means.numpy()
     return shares
+
+
+def contribution_summary(
+    contribution: np.ndarray, sources: np.ndarray, foreground: np.ndarray, labels: np.ndarray | None = None
+) -> dict:
+    """Mean share of each source in the foreground, where it shows something itself, and per lesion.
+
+    Parameters
+    ----------
+    contribution, sources : (S, K, J, I)
+        Shares, and the normalised sources.
+    foreground : (K, J, I) bool
+        Where shares are defined.
+    labels : (K, J, I) integers or None
+        Lesions, 0 elsewhere.
+
+    Returns
+    -------
+    dict
+        ``mean``, ``where_shown`` (one number per source; 0 for an empty source), ``lesions`` (label to
+        numbers), and ``ignored`` (numbers of the sources that hardly contribute where they show
+        something, in a lesion if there is one).
+    """
+    mean = [_mean(share, foreground) for share in contribution]
+    shown = [_mean(share, source > FOREGROUND_LEVEL) for share, source in zip(contribution, sources)]
+    lesions = {}
+    for label in [] if labels is None else np.unique(labels[labels > 0]):
+        inside = (labels == label) & foreground
+        lesions[str(int(label))] = [_mean(share, inside) for share in contribution]
+    has_content = [bool((source > FOREGROUND_LEVEL).any()) for source in sources]
+    ignored = [n for n, share in enumerate(shown) if has_content[n] and share < IGNORED_SHARE]
+    return {"mean": mean, "where_shown": shown, "lesions": lesions, "ignored": ignored}
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> float:
+    count = int(where.sum())
+    return float(np.sum(values, where=where, dtype=np.float64)) / count if count else 0.0

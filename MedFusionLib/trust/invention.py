@@ -1,21 +1,33 @@
-"""Invention map: structure of the fused volume that no source has."""
+"""Invention map: values and edges of the fused volume that no source has.
+
+Definition
+----------
+A value is invented as far as it lies outside the envelope: the interval from the smallest to the
+largest value that any source takes within one voxel. An edge is invented as far as the difference
+between the neighbours on both sides of a voxel exceeds, over all axes together, what the sources
+show within one voxel: |difference(F)| - sqrt(sum over axes of max over sources and neighbours of
+difference^2). The map is the larger of the two. Averages, selections and other weights between 0 and
+1 that are the same everywhere give 0.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from MedFusionLib.threads import one_torch_thread
+from MedFusionLib.trust.slabs import as_tensor, box_max, radii_within, slabs
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SIGNIFICANT = 8 / 255
-"""A voxel counts as invented when it leaves the envelope by more than eight grey levels of 255."""
-_SLAB_VOXELS = 1 << 21
+"""A voxel counts as invented when the map exceeds eight grey levels of 255."""
 
 
 def invention_map(fused: np.ndarray, sources: np.ndarray, *, slice_axis: int | None = None) -> np.ndarray:
-    """How far each fused voxel lies outside the local envelope of all sources.
-
-    The envelope reaches from the smallest to the largest value that any source takes within one
-    voxel (3 x 3 x 3, or 3 x 3 within the slice). Inside it the map is 0.
+    """How far each fused voxel leaves what its sources show around it.
 
     Parameters
     ----------
@@ -24,24 +36,23 @@ def invention_map(fused: np.ndarray, sources: np.ndarray, *, slice_axis: int | N
     sources : (S, K, J, I) float32
         Normalised sources on the same scale.
     slice_axis : int or None
-        Array axis that the neighbourhood does not cross (slice-wise fusion).
+        Array axis that neighbourhoods do not cross (slice-wise fusion).
 
     Returns
     -------
     (K, J, I) float32
-        Distance to the envelope, in fusion index.
+        In fusion index; 0 where nothing is invented.
     """
     out = np.empty(fused.shape, np.float32)
-    depth = fused.shape[0]
-    rows = max(1, _SLAB_VOXELS // max(1, int(np.prod(fused.shape[1:]))))
-    for start in range(0, depth, rows):
-        stop = min(start + rows, depth)
-        low, high = max(start - 1, 0), min(stop + 1, depth)
-        lowest, highest = _envelope(sources[:, low:high], slice_axis)
-        inner = slice(start - low, stop - low)
-        values = fused[start:stop]
-        above = np.maximum(values - highest[inner], 0)
-        out[start:stop] = above + np.maximum(lowest[inner] - values, 0)
+    radii = radii_within(slice_axis)
+    with one_torch_thread():
+        for slab in slabs(fused.shape, 2 * radii[0]):
+            values, known = as_tensor(fused[slab.read]), as_tensor(sources[:, slab.read])
+            highest = box_max(known.amax(dim=0), radii)
+            lowest = box_max(known.amin(dim=0).neg_(), radii).neg_()
+            outside = (values - highest).clamp_(min=0).add_((lowest - values).clamp_(min=0))
+            edges = _edges(values, known, radii)
+            out[slab.core] = outside.maximum(edges)[slab.inner].numpy()
     return out
 
 
@@ -57,15 +68,24 @@ def invention_summary(invention: np.ndarray, foreground: np.ndarray) -> dict[str
     }
 
 
-def _envelope(sources: np.ndarray, slice_axis: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _edges(fused: Tensor, sources: Tensor, radii: tuple[int, int, int]) -> Tensor:
+    """How far the edges of the fused values exceed all edges nearby in the sources."""
     import torch
-    from torch.nn.functional import max_pool3d
 
-    size = tuple(1 if axis == slice_axis else 3 for axis in range(3))
-    margin = tuple(n // 2 for n in size)
-    highest = torch.from_numpy(sources.max(axis=0))[None]
-    lowest = torch.from_numpy(-sources.min(axis=0))[None]
-    with one_torch_thread():
-        high = max_pool3d(highest, size, stride=1, padding=margin)[0]
-        low = max_pool3d(lowest, size, stride=1, padding=margin)[0].neg_()
-    return low.numpy(), high.numpy()
+    found, allowed = torch.zeros_like(fused), torch.zeros_like(fused)
+    for axis, radius in zip((-3, -2, -1), radii):
+        length = fused.shape[axis]
+        if radius == 0 or length < 3:
+            continue
+        inner = [slice(None)] * 3
+        inner[axis] = slice(1, length - 1)
+        found[tuple(inner)] += _across(fused, axis).square_()
+        largest = torch.zeros_like(fused)
+        largest[tuple(inner)] = _across(sources, axis).square_().amax(dim=0)
+        allowed += box_max(largest, radii)
+    return found.sqrt_().sub_(allowed.sqrt_()).clamp_(min=0)
+
+
+def _across(values: Tensor, axis: int) -> Tensor:
+    length = values.shape[axis]
+    return values.narrow(axis, 2, length - 2) - values.narrow(axis, 0, length - 2)

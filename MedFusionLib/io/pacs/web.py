@@ -10,7 +10,7 @@ from MedFusionLib.errors import Cancelled, MedFusionError
 from MedFusionLib.io.dicom_export.files import check_folder, write_instances
 from MedFusionLib.io.dicom_export.quiet import quiet
 from MedFusionLib.io.dicom_files import read_dataset
-from MedFusionLib.io.limits import MOST_FILES_PER_SERIES
+from MedFusionLib.io.limits import MOST_FILES
 from MedFusionLib.io.pacs.peer import (
     REFUSED,
     STORED,
@@ -41,7 +41,7 @@ def stow(
         for number, file in enumerate(files, start=1):
             if cancelled():
                 raise Cancelled("Sending was stopped", hint=f"{number - 1} of {len(files)} files were sent")
-            answer = client.store_instances([read_dataset(file, pixels=True)])
+            answer = client.store_instances([read_dataset(file)])
             stored = bool(answer.get("ReferencedSOPSequence")) and not answer.get("FailedSOPSequence")
             outcomes.append(Outcome(file, STORED if stored else REFUSED))
             progress(number, len(files))
@@ -101,8 +101,8 @@ def retrieve_series(
     with _client(peer) as client:
         found = [_value(entry, _INSTANCE_UID) for entry in client.search_for_instances(study_uid, series_uid)]
         uids = [checked_uid(uid) for uid in found if uid]
-        if not uids or len(uids) > MOST_FILES_PER_SERIES:
-            raise PacsError(f"The archive lists {len(uids)} instances", f"1 to {MOST_FILES_PER_SERIES}")
+        if not uids or len(uids) > MOST_FILES:
+            raise PacsError(f"The archive lists {len(uids)} instances", f"1 to {MOST_FILES}")
         instances = (
             (f"{number:05d}.dcm", _without_preamble(client.retrieve_instance(study_uid, series_uid, uid)))
             for number, uid in enumerate(uids, start=1)

@@ -103,7 +103,7 @@ def test_fuse_writes_a_result_that_evaluate_and_load_understand(capsys, files, t
         (["missing.nii", "missing2.nii"], 3, "missing.nii"),
         (["{mr}"], 2, "at least two"),
         (["{mr}", "{pet}", "--method", "magic"], 2, "magic"),
-        (["{mr}", "{pet}", "--register", "rigid"], 6, "rigid"),
+        (["{mr}", "{pet}", "--trust", "magic"], 2, "loss, stability"),
         (["{mr}", "{pet}", "--tumour", "suvmax41"], 2, "unit unknown"),
         (["{mr}", "{pet}", "--seed", "here"], 2, "R,A,S"),
         (["{mr}", "{pet}", "--parameter", "levels"], 2, "NAME=VALUE"),

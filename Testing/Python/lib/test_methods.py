@@ -16,6 +16,7 @@ from MedFusionLib.methods.base import Local
 from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for, default_pairs, methods
 from MedFusionLib.methods.rules.named import RULES
 from phantoms import head_pair, noise_stack
+from quick_methods import quick
 
 NAMES = [info.name for info in methods()]
 DIMS = {"slice": 2, "volume": 3}
@@ -26,17 +27,6 @@ SYMMETRIC = [(name, mode) for name, mode in CASES if INFOS[name].is_symmetric]
 MODES = {info.name: "volume" if 3 in info.dims else "slice" for info in methods()}
 SHAPES = {"slice": (2, 3, 260, 270), "volume": (2, 130, 120, 20)}
 SMALL_SHAPES = {"slice": (2, 3, 100, 90), "volume": (2, 40, 40, 20)}
-QUICK = {
-    "nsct-pcnn": {"directions": (4, 2), "steps": 12},
-    "nsst-papcnn": {"directions": (4, 4), "steps": 12},
-    "nsct-fotgv": {"steps": 12},
-    "sr": {"stride": 5, "most_atoms": 3},
-    "nsct-sr": {"stride": 5, "directions": (4, 2)},
-    "l0-nsct-sr": {"stride": 5},
-    "csr": {"iterations": 4},
-    "csmca": {"sparsities": (0.1, 0.01), "iterations": 3},
-}
-"""Parameters that make slow methods quick without changing what is tested."""
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}
 
 
@@ -46,10 +36,6 @@ def sources_for(mode, count=2, seed=0):
     return torch.from_numpy(
         noise_stack(tuple(shape), seed) if mode == "slice" else noise_stack(tuple(shape[1:]), seed)[None]
     )
-
-
-def quick(name):
-    return create_method(name, QUICK.get(name))
 
 
 def fused(name, sources, mode, **options):

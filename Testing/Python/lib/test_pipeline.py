@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 import MedFusionLib as mf
 from MedFusionLib import units
-from MedFusionLib.errors import Cancelled, NotAligned, NotSupported, UnreadableFile, UsageError
+from MedFusionLib.errors import Cancelled, NotAligned, UnreadableFile, UsageError
 from MedFusionLib.io.results import check_target, describe_result
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
 from phantoms import head_pair, upright_geometry
@@ -106,7 +106,8 @@ def test_sources_that_do_not_overlap_are_refused():
         ({"method": "magic"}, UsageError, "Unknown method"),
         ({"mode": "4d"}, UsageError, "slice, volume"),
         ({"device": "tpu"}, UsageError, "auto, cpu, cuda"),
-        ({"register": "rigid"}, NotSupported, "not supported yet"),
+        ({"register": "magic"}, UsageError, "none, rigid, affine, bspline"),
+        ({"maps": ["magic"]}, UsageError, "loss, stability"),
         ({"windows": [None]}, UsageError, "one window per source"),
         ({"transform": ["a", "b"]}, UsageError, "one per moving source"),
         ({"transform": "missing.h5"}, UnreadableFile, "missing.h5"),

@@ -177,8 +177,8 @@ def test_every_dictionary_is_that_of_its_card_and_a_changed_one_is_refused(monke
     assert atoms.shape == (256, 64)
     assert torch.allclose(atoms.norm(dim=1), torch.ones(256), atol=1e-5)
     assert atoms.sum(dim=1).abs().max() < 1e-3
-    dictionaries.load_dictionary.cache_clear()
+    dictionaries._load.cache_clear()
     monkeypatch.setattr(dictionaries, "card", lambda name: {"sha256": "0" * 64})
     with pytest.raises(UnreadableFile, match="model card"):
         dictionaries.load_dictionary("patches8")
-    dictionaries.load_dictionary.cache_clear()
+    dictionaries._load.cache_clear()

@@ -1,0 +1,77 @@
+"""Where a registration starts: the best of many positions, climbed from coarse to fine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from MedFusionLib.align.evidence import Comparison
+from MedFusionLib.align.pose import Numbers, climb, rigid_matrix
+from MedFusionLib.align.similarity import foreground_level, shrunk
+from MedFusionLib.interrupt import checkpoint
+from MedFusionLib.volume import Volume
+
+COARSE_MM = 8.0
+COARSE_SAMPLES = 12_000
+TURNS_DEG = (-30.0, 30.0)
+SHIFTS_MM = (-40.0, 40.0)
+CANDIDATES = 5
+_COARSE_STEPS = (16.0, 8.0, 4.0, 2.0)
+_FINE_STEPS = (3.0, 1.5, 0.75, 0.4)
+
+
+def best_start(reference: Volume, moving: Volume, transform, *, masks=(None, None)) -> Numbers:
+    """Six numbers in the moving image's space, about the body's centre, see `pose.rigid_matrix`.
+
+    Starts: the given position; the centres of both bodies together (moments); the centres of both
+    fields of view together (geometry); each shifted and turned along every axis. The given position
+    is climbed from in any case.
+    """
+    coarse = Comparison(
+        reference, moving, transform, masks=masks, everywhere=True, spacing_mm=COARSE_MM, most_samples=COARSE_SAMPLES
+    )
+    fine = Comparison(reference, moving, transform, masks=masks, everywhere=True)
+    starts = _starts(coarse, reference, moving)
+    values = [np.nan_to_num(coarse.at(start), nan=-1.0) for start in starts]
+    order = [0, *(n for n in np.argsort(values)[::-1] if n)][:CANDIDATES]
+    climbed = [climb(coarse.at, starts[n], steps=_COARSE_STEPS, axes=coarse.axes) for n in order]
+    best = sorted(climbed, key=lambda one: -one.value)[:2]
+    checkpoint()
+    shift = _between(coarse, fine)
+    again = [np.array(one.numbers) + shift(one.numbers) for one in best]
+    ends = [climb(fine.at, start, steps=_FINE_STEPS, axes=fine.axes) for start in again]
+    return max(ends, key=lambda one: one.value).numbers
+
+
+def _starts(pair: Comparison, reference: Volume, moving: Volume) -> list[np.ndarray]:
+    anchors = [np.zeros(6)]
+    for offset in (_moments(pair, moving), _geometry(pair, moving)):
+        if all(np.abs(offset - anchor[:3]).max() > 4 for anchor in anchors):
+            anchors.append(np.concatenate([offset, np.zeros(3)]))
+    moves = [size * np.eye(6)[axis] for axis in pair.axes for size in (SHIFTS_MM if axis < 3 else TURNS_DEG)]
+    allowed = np.isin(np.arange(6), pair.axes)
+    return [(anchor + move) * allowed for move in (np.zeros(6), *moves) for anchor in anchors]
+
+
+def _moments(pair: Comparison, moving: Volume) -> np.ndarray:
+    """From the reference body's centre to the moving body's, in the moving image's space."""
+    array, geometry = shrunk(moving, COARSE_MM)
+    body = np.argwhere(array > foreground_level(array))
+    if len(body) == 0:
+        return np.zeros(3)
+    return geometry.to_ras(body[:, ::-1]).mean(axis=0) - pair.centre
+
+
+def _geometry(pair: Comparison, moving: Volume) -> np.ndarray:
+    """From the centre of the reference's field of view to that of the moving image."""
+    middle = moving.geometry.to_ras((np.array(moving.geometry.shape[::-1]) - 1) / 2)
+    return middle - pair.there.mean(axis=0)
+
+
+def _between(coarse: Comparison, fine: Comparison):
+    """The two comparisons turn about slightly different centres: the shift that makes up for it."""
+
+    def shift(numbers: Numbers) -> np.ndarray:
+        wanted, given = rigid_matrix(numbers, coarse.centre), rigid_matrix(numbers, fine.centre)
+        return np.concatenate([wanted[:3, 3] - given[:3, 3], np.zeros(3)])
+
+    return shift
