@@ -19,6 +19,7 @@ from MedFusionLib.methods.fast_two_scale import FastTwoScale
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
 from MedFusionLib.methods.ihs import IntensityHueSaturation
+from MedFusionLib.methods.jsr import JointSparseFusion
 from MedFusionLib.methods.l0_nsct_sr import L0ContourletSparseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.lp_sr import LaplacianSparseFusion
@@ -58,6 +59,7 @@ CATALOGUE: tuple[type, ...] = (
     ShearletFusion,
     ShearletPulseCoupledFusion,
     SparseRepresentation,
+    JointSparseFusion,
     LaplacianSparseFusion,
     ContourletSparseFusion,
     L0ContourletSparseFusion,

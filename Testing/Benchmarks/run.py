@@ -22,7 +22,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "Testing" / "support")]
 
-SUITES = ("speed", "quality")
+SUITES = ("speed", "cost", "quality")
 REPEATS = 5
 
 
@@ -35,41 +35,59 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder for results.json and results.md")
     options = parser.parse_args(arguments)
 
-    speed = [] if options.only == "quality" else run_speed(quick=options.quick)
     data = os.environ.get("MEDFUSION_TEST_DATA")
-    results, pictures = {}, {}
-    if options.only != "speed" and data:
-        from quality import measure
-
-        results, pictures = measure(Path(data), options.pairs)
-    elif options.only == "quality":
+    if options.only == "quality" and not data:
         print("No data: set MEDFUSION_TEST_DATA to the folder with aanlib2d and volumes", file=sys.stderr)
         return 2
-    report = _report(speed, results)
+    wanted = (options.only,) if options.only else SUITES
+    speed = run_speed(quick=options.quick) if "speed" in wanted else []
+    costs = run_cost() if "cost" in wanted and not options.quick else []
+    results, pictures = run_quality(Path(data), options.pairs) if "quality" in wanted and data else ({}, {})
+    report = _report(speed, costs, results)
     print(report)
     if options.out:
-        _write(options.out, options.quick, speed, results, pictures, report)
+        record = {"machine": machine(), "quick": options.quick, "speed": [c.as_json() for c in speed]}
+        _write(options.out, {**record, "cost": [vars(c) for c in costs], "quality": results}, pictures, report)
     missed = [c.name for c in speed if c.difference > c.tolerance or (not options.quick and not c.passed)]
     if missed:
         print("Gate missed: " + ", ".join(missed), file=sys.stderr)
     return 1 if missed else 0
 
 
-def _report(speed: list, results: dict) -> str:
-    from quality import as_markdown as quality_table
+def _report(speed: list, costs: list, results: dict) -> str:
+    import cost
+    import quality
 
-    return "\n".join(([as_markdown(speed)] if speed else []) + ([quality_table(results)] if results else []))
+    parts = [as_markdown(speed)] if speed else []
+    parts += [cost.as_markdown(costs)] if costs else []
+    return "\n\n".join([*parts, quality.as_markdown(results)] if results else parts)
 
 
-def _write(folder: Path, quick: bool, speed: list, results: dict, pictures: dict, report: str) -> None:
+def _write(folder: Path, record: dict, pictures: dict, report: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), "quick": quick, "speed": [c.as_json() for c in speed], "quality": results}
     (folder / "results.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     (folder / "results.md").write_text(report + "\n", encoding="utf-8")
     if pictures:
         from quality import contact_sheet
 
         contact_sheet(pictures, folder / "contact_sheet.png")
+
+
+def run_cost() -> list:
+    """Seconds and memory of every method."""
+    import cost
+    import torch
+    from speed import phantom
+
+    torch.set_num_threads(1)
+    return cost.measure([phantom(cost.SHAPE, seed) for seed in (1, 2)])
+
+
+def run_quality(data: Path, pairs: int) -> tuple[dict, dict]:
+    """Metrics of every method on real data, and pictures."""
+    from quality import measure
+
+    return measure(data, pairs)
 
 
 def run_speed(*, quick: bool) -> list:

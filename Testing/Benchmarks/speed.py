@@ -32,7 +32,7 @@ FEW_SLICES = 8
 
 def contests(shape: tuple[int, int, int]) -> list[Contest]:
     """All contests on two phantoms and their mean, (K, J, I)."""
-    first, second = _phantom(shape, 1), _phantom(shape, 2)
+    first, second = phantom(shape, 1), phantom(shape, 2)
     return [
         _laplacian(first, second),
         *_shearlets(first, second),
@@ -188,7 +188,7 @@ def _largest(one, other) -> float:
     return float(np.max(np.abs(np.asarray(one) - np.asarray(other))))
 
 
-def _phantom(shape: tuple[int, int, int], seed: int) -> np.ndarray:
+def phantom(shape: tuple[int, int, int], seed: int) -> np.ndarray:
     """Smooth blobs with some noise in 0..1, float32."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(shape, dtype=np.float32)

@@ -9,6 +9,7 @@ QUICK = {
     "nsst-papcnn": {"directions": (4, 4), "steps": 12},
     "nsct-fotgv": {"steps": 12},
     "sr": {"most_atoms": 3},
+    "jsr": {"most_atoms": 3},
     "nsct-sr": {"stride": 5, "directions": (4, 2)},
     "l0-nsct-sr": {"stride": 5},
     "csr": {"iterations": 4},

@@ -1,0 +1,85 @@
+"""What every method costs: seconds for 256 x 256 x 128 voxels on one thread, and memory beyond its inputs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+import MedFusionLib as mf
+from MedFusionLib.engine import EngineOptions, choose_mode, run
+from MedFusionLib.methods.catalogue import create_method
+
+SHAPE = (128, 256, 256)
+SLOW_SLICES = 2
+"""Methods that are not marked fast are timed on this many slices; the seconds are scaled to all."""
+SAMPLE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one method.
+
+    Parameters
+    ----------
+    name, mode : str
+        Method, and whether it ran in slices or as a volume.
+    seconds : float
+        For two sources of `SHAPE`, one thread.
+    peak_mb : float
+        Most memory beyond the sources while it ran, output included.
+    scaled : bool
+        Whether the seconds are scaled from a few slices (the memory then is that of these slices).
+    """
+
+    name: str
+    mode: str
+    seconds: float
+    peak_mb: float
+    scaled: bool
+
+
+def measure(volumes: list[np.ndarray]) -> list[Cost]:
+    """Cost of every method of the catalogue on two volumes of `SHAPE`."""
+    found = []
+    for info in mf.methods():
+        mode = choose_mode("auto", info.dims, SHAPE)
+        scaled = not info.is_fast and mode == "slice"
+        middle = SHAPE[0] // 2
+        part = slice(middle, middle + SLOW_SLICES) if scaled else slice(None)
+        sources = np.stack([volume[part] for volume in volumes])
+        print(f"\r{info.name}                ", end="", file=sys.stderr, flush=True)
+        seconds, peak = _run(info.name, sources, mode)
+        found.append(Cost(info.name, mode, seconds * SHAPE[0] / sources.shape[1], peak, scaled))
+    print(file=sys.stderr)
+    return found
+
+
+def _run(name: str, sources: np.ndarray, mode: str) -> tuple[float, float]:
+    process, done, peak = psutil.Process(), threading.Event(), [0]
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            peak[0] = max(peak[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    started = time.perf_counter()
+    try:
+        run(create_method(name), sources, options=EngineOptions(mode, device="cpu", workers=1))
+        return time.perf_counter() - started, peak[0] / 2**20
+    finally:
+        done.set()
+        watcher.join()
+
+
+def as_markdown(costs: list[Cost]) -> str:
+    """One row per method."""
+    rows = ["| method | mode | seconds | memory MB |", "|---|---|---|---|"]
+    rows += [f"| {c.name} | {c.mode} | {c.seconds:.1f}{' *' if c.scaled else ''} | {c.peak_mb:.0f} |" for c in costs]
+    return "\n".join([*rows, "", f"\\* scaled from {SLOW_SLICES} slices, memory of these"])
