@@ -8,7 +8,7 @@ AUTOMATIC = ""
 
 
 class MethodSection:
-    """Method, mode and device."""
+    """Method, mode, device and registration."""
 
     def __init__(self, ui, onChanged):
         self.ui = ui
@@ -19,21 +19,24 @@ class MethodSection:
         ui.methodComboBox.connect("currentIndexChanged(int)", self._changed)
         ui.modeComboBox.connect("currentIndexChanged(int)", self._changed)
         ui.deviceComboBox.connect("currentIndexChanged(int)", self._changed)
+        ui.registerComboBox.connect("currentIndexChanged(int)", self._changed)
 
     def values(self):
-        """The choices: method (None for the default), mode and device."""
+        """The choices: method (None for the default), mode, device and registration."""
         return {
             "method": self.ui.methodComboBox.currentData or None,
             "mode": self.ui.modeComboBox.currentData,
             "device": self.ui.deviceComboBox.currentData,
+            "register": self.ui.registerComboBox.currentData,
         }
 
-    def show(self, method, mode, device):
+    def show(self, method, mode, device, register):
         """Show choices that were made before; unknown ones fall back to the first entry."""
         for box, value in (
             (self.ui.methodComboBox, method),
             (self.ui.modeComboBox, mode),
             (self.ui.deviceComboBox, device),
+            (self.ui.registerComboBox, register),
         ):
             # what is shown here was chosen before: it is no new choice
             wereBlocked = box.blockSignals(True)
@@ -43,7 +46,8 @@ class MethodSection:
 
     def setEnabled(self, enabled):
         """Lock or free the section."""
-        for box in (self.ui.methodComboBox, self.ui.modeComboBox, self.ui.deviceComboBox):
+        ui = self.ui
+        for box in (ui.methodComboBox, ui.modeComboBox, ui.deviceComboBox, ui.registerComboBox):
             box.enabled = enabled
 
     def fill(self):
@@ -68,6 +72,10 @@ class MethodSection:
         self.ui.deviceComboBox.addItem(_("Automatic"), "auto")
         self.ui.deviceComboBox.addItem(_("Processor"), "cpu")
         self.ui.deviceComboBox.addItem(_("Graphics card (CUDA)"), "cuda")
+        self.ui.registerComboBox.addItem(_("None: they line up"), "none")
+        self.ui.registerComboBox.addItem(_("Rigid (same patient, moved)"), "rigid")
+        self.ui.registerComboBox.addItem(_("Affine (scaled and sheared, too)"), "affine")
+        self.ui.registerComboBox.addItem(_("B-spline (bent; check the result)"), "bspline")
 
     def _changed(self, index):
         self._describe()

@@ -35,7 +35,7 @@ class Panel:
         self.disconnectGui()
         self.parameters = parameters
         self._guiTag = parameters.connectGui(self.ui)
-        self.methods.show(parameters.method, parameters.mode, parameters.device)
+        self.methods.show(parameters.method, parameters.mode, parameters.device, parameters.register)
         self.refresh()
 
     def disconnectGui(self):
@@ -80,7 +80,8 @@ class Panel:
         """Why the fusion cannot run; empty when it can."""
         problem = ensureDependencies()
         if not problem and self.methods.fill() and self.parameters is not None:
-            self.methods.show(self.parameters.method, self.parameters.mode, self.parameters.device)
+            known = self.parameters
+            self.methods.show(known.method, known.mode, known.device, known.register)
         return problem
 
     def _fuse(self):
@@ -145,3 +146,4 @@ class Panel:
             chosen = self.methods.values()
             self.parameters.method = chosen["method"] or ""
             self.parameters.mode, self.parameters.device = chosen["mode"], chosen["device"]
+            self.parameters.register = chosen["register"]
