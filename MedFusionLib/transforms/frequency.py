@@ -82,11 +82,16 @@ def extend(image: Tensor, lengths: Sequence[int]) -> Tensor:
     for axis, length in zip(range(-len(lengths), 0), lengths):
         extra = length - image.shape[axis]
         if extra:
-            last = image.shape[axis] - 1
-            index = torch.arange(extra, device=image.device)
-            end = image.index_select(axis, (last - index).clamp(min=0))
-            start = image.index_select(axis, (extra - 1 - index).clamp(max=last))
-            shape = [-1 if other == axis else 1 for other in range(-image.ndim, 0)]
-            share = ((index + 0.5) / extra).to(image.dtype).reshape(shape)
-            image = torch.cat([image, torch.lerp(end, start, share)], dim=axis)
+            image = torch.cat([image, seam(image, axis, extra)], dim=axis)
     return image
+
+
+def seam(image: Tensor, axis: int, extra: int) -> Tensor:
+    """The `extra` samples along one axis that lead from its mirrored end to its mirrored start."""
+    last = image.shape[axis] - 1
+    index = torch.arange(extra, device=image.device)
+    end = image.index_select(axis, (last - index).clamp(min=0))
+    start = image.index_select(axis, (extra - 1 - index).clamp(max=last))
+    shape = [-1 if other == axis else 1 for other in range(-image.ndim, 0)]
+    share = ((index + 0.5) / extra).to(image.dtype).reshape(shape)
+    return torch.lerp(end, start, share)

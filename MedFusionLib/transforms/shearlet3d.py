@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
-from MedFusionLib.transforms.frequency import axis_frequencies, extend, hat, low_pass
+from MedFusionLib.transforms.frequency import axis_frequencies, extend, hat, low_pass, seam
 
 CHUNK_SAMPLES = 1 << 18
 """Samples of the spectrum handled at once: transforms of more than this fall out of the cache."""
@@ -142,13 +142,21 @@ def _away_from_zero(axis: Tensor) -> Tensor:
 
 
 def _spectrum(volume: Tensor, lengths: Sequence[int]) -> Tensor:
-    """Half spectrum of a volume (S, D, H, W), laid out (W' // 2 + 1, S, D', H')."""
-    spectrum = None
+    """Half spectrum of a volume (S, D, H, W), laid out (W' // 2 + 1, S, D', H'), made without a second copy."""
+    depth, extra = volume.shape[1], lengths[0] - volume.shape[1]
+    shape = (lengths[2] // 2 + 1, len(volume), lengths[0], lengths[1])
+    spectrum = torch.empty(shape, dtype=torch.complex64, device=volume.device)
+    rows = max(1, CHUNK_SAMPLES // (lengths[1] * lengths[2]))
     for number, source in enumerate(volume):
-        half = torch.fft.rfftn(extend(source, lengths)).permute(2, 0, 1)
-        if spectrum is None:
-            spectrum = half.new_empty((half.shape[0], len(volume), *half.shape[1:]))
-        spectrum[:, number] = half
+        pieces = [(first, source[first : first + rows]) for first in range(0, depth, rows)]
+        pieces += [(depth, seam(source, -3, extra))] if extra else []
+        for first, piece in pieces:
+            half = torch.fft.rfft(extend(piece, lengths[1:]), dim=-1)
+            spectrum[:, number, first : first + len(piece)] = half.permute(2, 0, 1)
+    for start in range(0, len(spectrum), _columns(spectrum)):
+        checkpoint()
+        part = slice(start, start + _columns(spectrum))
+        spectrum[part] = torch.fft.fft2(spectrum[part])
     return spectrum
 
 
