@@ -13,7 +13,7 @@ from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global
 from MedFusionLib.methods.rules import Rule, combine
 
-CHUNK_SAMPLES = 1 << 18
+CHUNK_SAMPLES = 1 << 17
 """Samples per source of one band in work: more fall out of the cache."""
 
 

@@ -33,11 +33,12 @@ class ChooseMax:
 
     def __call__(self, bands: Tensor, ndim: int) -> Tensor:
         """Weights 0, 1 (or an equal share in a tie), shape (N, S, *spatial)."""
+        if bands.numel() <= SLAB_SAMPLES:
+            return _weights(bands, ndim)
         weights = torch.empty(bands.shape, dtype=bands.real.dtype, device=bands.device)
         first = -ndim
         length = bands.shape[first]
-        per_row = max(1, bands.numel() // length)
-        rows = max(1, SLAB_SAMPLES // per_row)
+        rows = max(1, SLAB_SAMPLES * length // bands.numel())
         for start in range(0, length, rows):
             stop = min(start + rows, length)
             low, high = max(start - self.reach, 0), min(stop + self.reach, length)
