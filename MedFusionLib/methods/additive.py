@@ -11,7 +11,7 @@ from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global
-from MedFusionLib.methods.rules import Rule, combine
+from MedFusionLib.methods.rules import Rule, add_fused
 
 CHUNK_SAMPLES = 1 << 17
 """Samples per source of one band in work: more fall out of the cache."""
@@ -69,7 +69,7 @@ class SliceBankFusion:
                 checkpoint()
                 rule = self.base_rule if number == len(self.bank) - 1 else self.detail_rule
                 weights = rule(band, 2)
-                image[some] += combine(band, weights)
+                add_fused(image[some], band, weights)
                 if parts is not None:
                     parts[some].addcmul_(weights.expand_as(band), band)
         return Fused(image, parts)
@@ -103,7 +103,7 @@ class VolumeBankFusion:
         for number, rows in enumerate(self.bank.bands(sources[0])):
             rule = self.base_rule if number == len(self.bank) - 1 else self.detail_rule
             for start, stop, band, weights in _slabs(rows, rule, sources.shape[2:]):
-                image[:, start:stop] += combine(band, weights)
+                add_fused(image[:, start:stop], band, weights)
                 if parts is not None:
                     parts[:, :, start:stop].addcmul_(weights.expand_as(band), band)
         return Fused(image, parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from MedFusionLib.methods.additive import SliceBankFusion
@@ -75,6 +76,7 @@ class FittedL0:
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, H, W)."""
         base = l0_smoothing(sources, self.strength, self.spacing, self.lengths)
+        base = torch.where(sources > 0, base, 0)  # empty background stays empty: cartoons reach into it
         detail = sources - base
         weights = self.detail_rule(detail, 2)
         fused = self.cartoon.fuse(base, with_parts=with_parts)

@@ -16,7 +16,7 @@ from MedFusionLib.methods.rules.activity import (
     SumModifiedLaplacian,
     Variance,
 )
-from MedFusionLib.methods.rules.base import Rule, combine, share_between_winners
+from MedFusionLib.methods.rules.base import Rule, add_fused, combine, share_between_winners
 from MedFusionLib.methods.rules.choose_max import ChooseMax
 from MedFusionLib.methods.rules.local_energy import LocalEnergy
 from MedFusionLib.methods.rules.match import MatchMeasure
@@ -37,6 +37,7 @@ __all__ = [
     "SumModifiedLaplacian",
     "Variance",
     "Weighted",
+    "add_fused",
     "combine",
     "share_between_winners",
 ]

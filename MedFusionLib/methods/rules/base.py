@@ -29,6 +29,12 @@ def combine(bands: Tensor, weights: Tensor) -> Tensor:
     return fused
 
 
+def add_fused(image: Tensor, bands: Tensor, weights: Tensor) -> None:
+    """Add the fused band to an image (N, *spatial), in place and without an intermediate."""
+    for source in range(bands.shape[1]):
+        image.addcmul_(weights[:, source].expand_as(image), bands[:, source])
+
+
 def share_between_winners(scores: Tensor) -> Tensor:
     """Weights (N, S, *spatial) that give all to the source with the highest score, ties shared."""
     winners = (scores == scores.amax(dim=1, keepdim=True)).to(scores.dtype)
