@@ -1,4 +1,4 @@
-"""Write the tables of Docs/quality.md from the records of the benchmarks.
+"""Write the tables of Docs/quality.md and the short one of README.md from the records of the benchmarks.
 
 Usage: python tools/update_quality.py RESULTS.json [RESULTS.json ...]   (suites may come from several runs)
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "Docs" / "quality.md"
+README = ROOT / "README.md"
+IN_README = ("average", "maximum", "laplacian", "nsst", "csr", "csmca")
 SHOWN = ("q_mi", "qabf", "vif", "ssim", "ms_ssim", "scd", "nabf", "func", "anat", "clin", "invent", "bg")
 
 
@@ -37,6 +39,19 @@ def quality_tables(groups: dict) -> str:
         parts += ["| " + " | ".join([name, *(shown(row, m) for m in known)]) + " |" for name, row in rows.items()]
         parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def short_table(groups: dict) -> str:
+    """A few methods on the picture pairs."""
+    pairs = [group for group in groups if "volume" not in group]
+    rows = ["| method | " + " | ".join(f"{group} Q_AB/F, VIF, CLIN" for group in pairs) + " |"]
+    rows.append("|---" * (len(pairs) + 1) + "|")
+    for name in IN_README:
+        cells = [
+            ", ".join(f"{groups[group][name][metric]:.2f}" for metric in ("qabf", "vif", "clin")) for group in pairs
+        ]
+        rows.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
 
 
 def cost_table(costs: list[dict]) -> str:
@@ -70,6 +85,9 @@ def main() -> None:
         if name in record:
             text = with_block(text, name, make(record[name]))
     PAGE.write_text(text, encoding="utf-8")
+    if "quality" in record:
+        front = README.read_text(encoding="utf-8")
+        README.write_text(with_block(front, "scores", short_table(record["quality"])), encoding="utf-8")
 
 
 if __name__ == "__main__":
