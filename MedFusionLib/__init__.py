@@ -27,7 +27,7 @@ _PUBLIC = {
     "check_alignment": "align",
     "register": "align",
     "fuse": "pipeline",
-    "segment_tumour": "pipeline",
+    "segment_tumour": "tumour",
     "evaluate": "metrics",
 }
 

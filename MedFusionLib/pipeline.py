@@ -12,13 +12,14 @@ import numpy as np
 
 from MedFusionLib.colour import DEFAULT_TABLE, compose
 from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
-from MedFusionLib.errors import Cancelled, NotAligned, UsageError
+from MedFusionLib.errors import Cancelled, UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.interrupt import asking
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
-from MedFusionLib.region import BoxRegion, LabelRegion, Region
+from MedFusionLib.region import Region
 from MedFusionLib.result import FusionResult, Verdict
 from MedFusionLib.segmentation import Segmentation
+from MedFusionLib.tumour import refuse_misaligned, tumour_of, with_fused_contrast
 from MedFusionLib.units import FUSION_INDEX
 from MedFusionLib.volume import Case, Origin, Volume
 
@@ -115,7 +116,7 @@ def fuse(
     UsageError, NotSupported, ResourcesExhausted, Cancelled
         As their messages say; nothing is written.
     """
-    from MedFusionLib.align import check_alignment, to_reference
+    from MedFusionLib.align import check_alignment, in_reference_space, to_reference
     from MedFusionLib.methods.catalogue import create_method, default_for
 
     if len(case.sources) < 2:
@@ -134,10 +135,10 @@ def fuse(
         transforms, registrations = _register(case, register, transforms)
         verdict = check_alignment(case, transforms=transforms)
     if not force:
-        _refuse_misaligned(verdict)
+        refuse_misaligned(verdict)
     aligned = to_reference(case, transforms=transforms)
-    where = aligned if any(t is not None for t in transforms) else case
-    lesions = _tumour(where, tumour, seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=True)
+    native = in_reference_space(case, aligned, transforms)
+    lesions = tumour_of(native, tumour, seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=True)
     clock.lap("align")
     steps.reached(_ALIGNED)
 
@@ -155,7 +156,7 @@ def fuse(
     plane = slice_axis if mode == "slice" else None
     with asking(steps.cancelled):
         result = _assemble(aligned, chosen, stack, output, plane, verdict, table)
-        lesions = _with_fused_contrast(lesions, result.fused)
+        lesions = with_fused_contrast(lesions, result.fused)
         result = replace(result, tumour=lesions, transforms=tuple(transforms))
         if "stability" in maps:
 
@@ -182,79 +183,6 @@ def fuse(
     record = provenance_record(case.sources, asked, {**output.report, "clipped_fraction": clipped})
     steps.reached(PROGRESS_TOTAL)
     return replace(result, timings=clock.total(), provenance={**record, "peak_mb": peak_memory_mb()})
-
-
-def _refuse_misaligned(verdict: Verdict) -> None:
-    if verdict.status == "fail":
-        raise NotAligned(
-            "The sources do not line up: " + "; ".join(verdict.reasons), "sources that share one space",
-            "Register them first, give a transform, or force it if you know better",
-        )  # fmt: skip
-
-
-def segment_tumour(
-    case: Case,
-    method: str = "auto",
-    seed: tuple[float, float, float] | None = None,
-    roi: str | Path | Segmentation | Region | None = None,
-    *,
-    liver: tuple[float, float, float] | None = None,
-    blood_pool: tuple[float, float, float] | None = None,
-    force: bool = False,
-) -> Segmentation:
-    """Segment a tumour and measure it on every source's native grid.
-
-    Parameters
-    ----------
-    case : Case
-        The sources. PET rules need PET in SUVbw and answer on its grid; the other methods use all
-        sources and answer on the grid of the first one.
-    method : str
-        ``auto`` (a random walker over all sources), ``random-walker``, ``kfcm``, ``region-growing``, ``level-set``,
-        ``suv<value>``, ``suvmax<percent>``, ``percist``, ``adaptive``, ``nestle``, ``otsu`` or ``gradient``.
-    seed : tuple of float or None
-        A point in the lesion, RAS in mm.
-    roi : path of a label map or of a Slicer markups ROI, Segmentation, Region, or None
-        The region to look in.
-    liver, blood_pool : tuple of float or None
-        Reference tissue of ``percist``, RAS in mm.
-    force : bool
-        Go on although the sources do not line up.
-
-    Raises
-    ------
-    NotAligned
-        When several sources do not line up and `force` is not set: a contour of one would be
-        measured in the wrong place of the other.
-    UsageError, NotSupported
-        See `segment.segment`.
-    """
-    from MedFusionLib.align import check_alignment, resample_labels_to
-    from MedFusionLib.segment import Marks, measure_lesions, segment
-
-    if len(case.sources) > 1 and not force:
-        _refuse_misaligned(check_alignment(case))
-
-    marks = Marks(seed, as_region(roi), liver, blood_pool)
-    return measure_lesions(segment(case.sources, method, marks), case.sources, resample_labels_to)
-
-
-def as_region(roi: str | Path | Segmentation | Region | None) -> Region | None:
-    """A region from whatever may state one: a file, a segmentation, a region.
-
-    Raises
-    ------
-    UnreadableFile, NotSupported, UsageError
-        When the file cannot be read or marks nothing.
-    """
-    from MedFusionLib.io import read_labels
-    from MedFusionLib.io.markups import is_markups, read_roi
-
-    if roi is None or isinstance(roi, (BoxRegion, LabelRegion)):
-        return roi
-    if isinstance(roi, Segmentation):
-        return LabelRegion(roi.labels, roi.geometry)
-    return read_roi(roi) if is_markups(roi) else LabelRegion(*read_labels(roi))
 
 
 def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict: Verdict, table: str) -> FusionResult:
@@ -349,42 +277,6 @@ def _transforms(transform, count: int) -> list:
     if len(given) != count - 1:
         raise UsageError(f"{len(given)} transforms for {count - 1} moving sources", "one per moving source")
     return given
-
-
-def _tumour(case: Case, tumour, **options) -> Segmentation | None:
-    """The tumour with measures: given, read from a file, or found by a method."""
-    from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.segment import is_method, measure_lesions
-
-    if tumour is None:
-        return None
-    if isinstance(tumour, str) and not Path(tumour).exists() and (is_method(tumour) or not Path(tumour).suffix):
-        return segment_tumour(case, tumour, **options)
-    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour)
-    return measure_lesions(found, case.sources, resample_labels_to)
-
-
-def _with_fused_contrast(lesions: Segmentation | None, fused: Volume) -> Segmentation | None:
-    """The lesions with their contrast in the fused volume beside that in the sources."""
-    from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.segment import contrast
-
-    if lesions is None:
-        return None
-    labels = resample_labels_to(lesions.labels, lesions.geometry, fused.geometry)
-    measures = []
-    for segment, known in zip(lesions.segments, lesions.measures):
-        mask = labels == segment.label
-        measures.append({**known, "fused": contrast(fused, mask, labels > 0) if mask.any() else None})
-    return replace(lesions, measures=tuple(measures))
-
-
-def _read_segmentation(path: str | Path) -> Segmentation:
-    from MedFusionLib.io import read_labels
-    from MedFusionLib.segment import segmentation_from_labels
-
-    labels, geometry = read_labels(path)
-    return segmentation_from_labels(labels, geometry)
 
 
 class _Clock:

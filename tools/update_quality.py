@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
 PAGE = ROOT / "Docs" / "quality.md"
 README = ROOT / "README.md"
 IN_README = ("average", "maximum", "laplacian", "nsst", "csr", "csmca")
-SHOWN = ("q_mi", "qabf", "vif", "ssim", "ms_ssim", "scd", "nabf", "func", "anat", "clin", "invent", "bg")
 
 
 def merged(paths: list[str]) -> dict:
@@ -24,21 +24,6 @@ def merged(paths: list[str]) -> dict:
             if content:
                 record[suite] = content
     return record
-
-
-def quality_tables(groups: dict) -> str:
-    """One table per group."""
-
-    def shown(row: dict, name: str) -> str:
-        return f"{row[name]:.3f}" if name in row else "-"
-
-    parts = []
-    for group, rows in groups.items():
-        known = [name for name in SHOWN if any(row.get(name) == row.get(name) for row in rows.values())]
-        parts += [f"### {group}", "", "| method | " + " | ".join(known) + " |", "|---" * (len(known) + 1) + "|"]
-        parts += ["| " + " | ".join([name, *(shown(row, m) for m in known)]) + " |" for name, row in rows.items()]
-        parts.append("")
-    return "\n".join(parts).rstrip()
 
 
 def short_table(groups: dict) -> str:
@@ -54,20 +39,21 @@ def short_table(groups: dict) -> str:
     return "\n".join(rows)
 
 
-def cost_table(costs: list[dict]) -> str:
-    """Seconds and memory per method."""
-    rows = ["| method | mode | seconds | memory MB |", "|---|---|---|---|"]
-    for cost in costs:
-        mark = " *" if cost["scaled"] else ""
-        rows.append(f"| {cost['name']} | {cost['mode']} | {cost['seconds']:.1f}{mark} | {cost['peak_mb']:.0f} |")
-    return "\n".join(rows)
+def tables() -> dict:
+    """Per suite, how the benchmarks print its part of a record."""
+    import cost
+    import quality
+    import run
+    from timing import Comparison
 
+    def contests(rows: list[dict]) -> list[Comparison]:
+        return [Comparison(**{key: value for key, value in row.items() if key != "passed"}) for row in rows]
 
-def speed_table(contests: list[dict]) -> str:
-    """Ratios against public implementations."""
-    rows = ["| what | against | times faster | gate |", "|---|---|---|---|"]
-    rows += [f"| {c['name']} | {c['baseline']} | {c['ratio']:.1f} | {c['gate']:.2g} |" for c in contests]
-    return "\n".join(rows)
+    return {
+        "quality": quality.as_markdown,
+        "cost": lambda rows: cost.as_markdown([cost.Cost(**row) for row in rows]),
+        "speed": lambda rows: run.as_markdown(contests(rows)),
+    }
 
 
 def with_block(text: str, name: str, content: str) -> str:
@@ -81,7 +67,7 @@ def with_block(text: str, name: str, content: str) -> str:
 def main() -> None:
     """Update every table for which there is a record."""
     record, text = merged(sys.argv[1:]), PAGE.read_text(encoding="utf-8")
-    for name, make in (("quality", quality_tables), ("cost", cost_table), ("speed", speed_table)):
+    for name, make in tables().items():
         if name in record:
             text = with_block(text, name, make(record[name]))
     PAGE.write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from MedFusionLib.align.check import check_alignment
 from MedFusionLib.align.register import MODELS, Registration, register
-from MedFusionLib.align.resample import coverage, resample_labels_to, resample_to, to_reference
+from MedFusionLib.align.resample import coverage, in_reference_space, resample_labels_to, resample_to, to_reference
 from MedFusionLib.align.transform import nudged, ras_matrix, read_transform, write_transform
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Registration",
     "check_alignment",
     "coverage",
+    "in_reference_space",
     "nudged",
     "ras_matrix",
     "read_transform",

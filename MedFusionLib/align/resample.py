@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from MedFusionLib import units
-from MedFusionLib.align.transform import RAS_LPS, TransformLike, affine_transform, as_transform
+from MedFusionLib.align.transform import RAS_LPS, TransformLike, affine_transform, as_transform, ras_matrix
 from MedFusionLib.volume import Case, Geometry, Volume
 
 if TYPE_CHECKING:
@@ -102,6 +102,35 @@ def to_reference(case: Case, *, transforms: Sequence | None = None) -> Case:
     given = list(transforms) if transforms is not None else [None] * len(moving)
     target = case.reference.geometry
     return Case([case.reference, *(resample_to(v, target, transform=t) for v, t in zip(moving, given))])
+
+
+def in_reference_space(case: Case, aligned: Case, transforms: Sequence) -> Case:
+    """Every source where it lies against the reference, with its own voxels wherever that is possible.
+
+    Without a transform a source is as it was; a rigid one moves its grid and leaves the voxels
+    alone, so that values measured in it are native ones. Any other bends or scales space, and the
+    source resampled on the reference grid is taken.
+
+    Parameters
+    ----------
+    case, aligned : Case
+        The sources as they were, and as `to_reference` makes them.
+    transforms : sequence
+        One per moving source: reference LPS to moving LPS, or None.
+    """
+    moved = [_moved(v, t) or a for v, a, t in zip(case.sources[1:], aligned.sources[1:], transforms)]
+    return Case([case.reference, *moved])
+
+
+def _moved(volume: Volume, transform) -> Volume | None:
+    """The volume with its grid moved into reference space; None where the transform is not rigid."""
+    if transform is None:
+        return volume
+    matrix = ras_matrix(transform)
+    if matrix is None or not np.allclose(matrix[:3, :3] @ matrix[:3, :3].T, np.eye(3), atol=1e-6):
+        return None
+    geometry = Geometry(volume.geometry.shape, np.linalg.inv(matrix) @ volume.geometry.ijk_to_ras)
+    return replace(volume, geometry=geometry)
 
 
 def _resample(array, source: Geometry, target: Geometry, transform, fill: float, *, nearest: bool) -> np.ndarray:

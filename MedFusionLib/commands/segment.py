@@ -43,10 +43,10 @@ def add_arguments(parser) -> None:
 def run(arguments) -> dict:
     """Read, segment, measure, write."""
     from MedFusionLib.io.segmentation_file import check_segmentation_target, save_segmentation
-    from MedFusionLib.pipeline import as_region, segment_tumour
     from MedFusionLib.segment import keep_segments, total_of, with_type
     from MedFusionLib.segment.measures import UNITS
     from MedFusionLib.segmentation import segment_type
+    from MedFusionLib.tumour import as_region, segment_tumour
     from MedFusionLib.volume import Case
 
     started = time.perf_counter()

@@ -73,7 +73,7 @@ class FastTwoScale:
 def contrast_table(values: Tensor) -> Tensor:
     """Mean distance of every grey level 0..255 to the values (N, *spatial, in 0..1), scaled to at most 1."""
     histogram = torch.zeros(BINS, dtype=torch.float64)
-    for part in values.flatten(0, 0):
+    for part in values:
         checkpoint()
         levels = (part.flatten() * (BINS - 1)).round_().clamp_(0, BINS - 1).to(torch.int32)
         histogram += torch.bincount(levels, minlength=BINS).cpu()

@@ -10,8 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Rule
-from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
-from MedFusionLib.transforms.frequency import extended_lengths
+from MedFusionLib.transforms.directional import Tiling, bank_for
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,5 @@ class ContourletFusion:
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> SliceBankFusion:
         """Windows for the size and spacing of the slices."""
-        tiling, shape = Tiling(self.directions, angles="angle"), sources.shape[2:]
-        bank = directional_bank(shape, extended_lengths(sources, 2, SEAM), spacing, tiling)
+        bank = bank_for(sources, spacing, Tiling(self.directions, angles="angle"))
         return SliceBankFusion(bank, self.detail_rule, self.base_rule)

@@ -12,8 +12,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import ChooseMax, Rule
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, SparseActivity
 from MedFusionLib.sparse.dictionaries import card
-from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
-from MedFusionLib.transforms.frequency import extended_lengths
+from MedFusionLib.transforms.directional import Tiling, bank_for
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,5 @@ class ContourletSparseFusion:
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> SliceBankFusion:
         """Windows for the size and spacing of the slices."""
-        tiling, shape = Tiling(self.directions, angles="angle"), sources.shape[2:]
-        bank = directional_bank(shape, extended_lengths(sources, 2, SEAM), spacing, tiling)
+        bank = bank_for(sources, spacing, Tiling(self.directions, angles="angle"))
         return SliceBankFusion(bank, self.detail_rule, SparseActivity(self.stride))

@@ -10,7 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.additive import SliceBankFusion, VolumeBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Rule
-from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
+from MedFusionLib.transforms.directional import SEAM, Tiling, bank_for
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.transforms.shearlet3d import ShearletBank
 
@@ -53,10 +53,9 @@ class ShearletFusion:
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> SliceBankFusion | VolumeBankFusion:
         """Windows for the size and spacing of the slices or the volume."""
-        ndim = sources.ndim - 2
-        shape, lengths = tuple(sources.shape[2:]), extended_lengths(sources, ndim, SEAM)
-        if ndim == 3:
-            bank = ShearletBank(shape, lengths, tuple(spacing), self.steps)
-            return VolumeBankFusion(bank, self.detail_rule, self.base_rule)
-        bank = directional_bank(shape, lengths, spacing, Tiling(self.directions, angles="slope"))
+        if sources.ndim == 5:
+            lengths = extended_lengths(sources, 3, SEAM)
+            volume = ShearletBank(tuple(sources.shape[2:]), lengths, tuple(spacing), self.steps)
+            return VolumeBankFusion(volume, self.detail_rule, self.base_rule)
+        bank = bank_for(sources, spacing, Tiling(self.directions, angles="slope"))
         return SliceBankFusion(bank, self.detail_rule, self.base_rule)

@@ -11,8 +11,7 @@ from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import EnergyTimesLaplacian, PulseCoupled, Stronger
 from MedFusionLib.methods.rules.pulse_coupled import AdaptiveNeuron
-from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
-from MedFusionLib.transforms.frequency import extended_lengths
+from MedFusionLib.transforms.directional import Tiling, bank_for
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,5 @@ class ShearletPulseCoupledFusion:
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> SliceBankFusion:
         """Windows for the size and spacing of the slices."""
-        bank = directional_bank(
-            sources.shape[2:], extended_lengths(sources, 2, SEAM), spacing, Tiling(self.directions, angles="slope")
-        )
+        bank = bank_for(sources, spacing, Tiling(self.directions, angles="slope"))
         return SliceBankFusion(bank, PulseCoupled(AdaptiveNeuron(), self.steps), Stronger(EnergyTimesLaplacian()))

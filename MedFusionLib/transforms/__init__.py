@@ -1,1 +1,1 @@
-"""Invertible decompositions: pyramids and wavelets."""
+"""Invertible decompositions: pyramids, wavelets, directional bands, two-scale splits; and denoising."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
-from MedFusionLib.transforms.frequency import axis_frequencies, extend, hat, low_pass, symmetrise
+from MedFusionLib.transforms.frequency import axis_frequencies, extend, extended_lengths, hat, low_pass, symmetrise
 
 SEAM = 16
 
@@ -98,6 +98,11 @@ def directional_bank(
         passed = coarser
     stack = torch.stack([symmetrise(window, lengths[-1]) for window in (*windows, passed)])
     return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float())
+
+
+def bank_for(sources: Tensor, spacing: Sequence[float], tiling: Tiling) -> DirectionalBank:
+    """Directional bands for all slices (N, S, H, W) of an input, extended where their borders do not meet."""
+    return directional_bank(sources.shape[2:], extended_lengths(sources, 2, SEAM), spacing, tiling)
 
 
 def wedge_bank(lengths: Sequence[int], shape: Sequence[int], count: int) -> DirectionalBank:

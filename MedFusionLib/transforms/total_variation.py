@@ -36,8 +36,8 @@ class TotalGeneralisedVariation:
     -----
     K. Bredies, K. Kunisch, T. Pock, "Total generalized variation", SIAM J. Imaging Sci. 3 (2010)
     492-526; A. Chambolle, T. Pock, J. Math. Imaging Vis. 40 (2011) 120-145; fractional order in
-    fusion: S. Goyal, V. Singh, A. Rani, N. Yadav, "FPRSGF denoised non-subsampled shearlet
-    transform-based image fusion using sparse representation", Signal Image Video Process. 14 (2020).
+    fusion: S. Goyal, V. Singh, A. Rani, N. Yadav, "Multimodal image fusion and denoising in NSCT domain
+    using CNN and FOTGV", Biomed. Signal Process. Control 71 (2022) 103214.
     """
 
     fidelity: float

@@ -27,7 +27,7 @@ PAIRS = {
     "MR-SPECT": ("spect_mri", "mri", "spect"),
 }
 MODALITIES = {"MR-CT": ("MR", "CT"), "MR-PET": ("MR", "PT"), "MR-SPECT": ("MR", "NM")}
-SHOWN = ("en", "sd", "q_mi", "qabf", "vif", "ssim", "ms_ssim", "scd", "nabf", "func", "anat", "clin", "invent", "bg")
+SHOWN = ("q_mi", "qabf", "vif", "ssim", "ms_ssim", "scd", "nabf", "func", "anat", "clin", "invent", "bg")
 SLAB = 16
 """Slices of a volume that are fused."""
 
@@ -119,11 +119,13 @@ def as_markdown(results: dict) -> str:
     """One table per group, methods in the order of the catalogue."""
     parts = []
     for group, rows in results.items():
-        shown = [name for name in SHOWN if name in next(iter(rows.values()))]
+        shown = [name for name in SHOWN if any(np.isfinite(row.get(name, np.nan)) for row in rows.values())]
         parts += [f"### {group}", "", "| method | " + " | ".join(shown) + " |", "|---" * (len(shown) + 1) + "|"]
-        parts += ["| " + " | ".join([name, *(f"{row[m]:.3f}" for m in shown)]) + " |" for name, row in rows.items()]
+        for name, row in rows.items():
+            cells = [f"{row[metric]:.3f}" if metric in row else "-" for metric in shown]
+            parts.append("| " + " | ".join([name, *cells]) + " |")
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip()
 
 
 def contact_sheet(pictures: dict, path: Path, *, side: int = 256, across: int = 8) -> None:

@@ -13,7 +13,7 @@ LAYERS = [
     ("MedFusionScene", "MedFusionWidgets"),
     ("MedFusionLib", "MedFusionScene"),
 ]
-TOP = ["pipeline", "commands", "cli"]
+TOP = ["tumour", "pipeline", "commands", "cli"]
 SIDE = ["io", "align", "segment", "metrics", "trust"]
 ABOVE = {
     "volume": ["transforms", "methods", "engine", *SIDE, *TOP],
@@ -23,6 +23,7 @@ ABOVE = {
     "methods": ["engine", *SIDE, *TOP],
     "engine": [*SIDE, *TOP],
     **{one: ["methods", "engine", *(other for other in SIDE if other != one), *TOP] for one in SIDE},
+    "tumour": ["pipeline", "commands", "cli"],
     "pipeline": ["commands", "cli"],
     "commands": ["cli"],
 }

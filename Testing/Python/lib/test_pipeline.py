@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import SimpleITK as sitk
 
 import MedFusionLib as mf
 from MedFusionLib import units
+from MedFusionLib.align.transform import to_transform, write_transform
 from MedFusionLib.errors import Cancelled, NotAligned, UnreadableFile, UsageError
 from MedFusionLib.io.results import check_target, describe_result
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
@@ -264,3 +266,17 @@ def test_a_result_does_not_depend_on_the_number_of_threads():
     two = mf.fuse(Case(head_pair()), "dwt", workers=2)
     assert np.array_equal(one.fused.array, two.fused.array)
     assert np.array_equal(one.contribution, two.contribution)
+
+
+def test_a_rigid_transform_leaves_the_numbers_of_a_lesion_as_they_were(tmp_path):
+    mr, pet = head_pair()
+    plain = mf.fuse(Case([mr, pet]), "average", tumour="suv2.5", force=True)
+    moved = np.eye(4)
+    moved[:3, 3] = 7.3, -4.1, 2.6
+    away = replace(pet, geometry=Geometry(pet.geometry.shape, moved @ pet.geometry.ijk_to_ras))
+    path = write_transform(to_transform(moved), tmp_path / "moved.h5")
+    back = mf.fuse(Case([mr, away]), "average", transform=path, tumour="suv2.5", force=True)
+    for one, other in zip(plain.tumour.measures, back.tumour.measures, strict=True):
+        for key in ("suv_max", "suv_mean", "suv_peak", "mtv_ml", "tlg_g"):
+            assert other[key] == pytest.approx(one[key], rel=1e-6)
+        assert other["centroid_ras_mm"] == pytest.approx(one["centroid_ras_mm"], abs=1e-4)
