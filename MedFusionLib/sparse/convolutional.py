@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 
 ITERATIONS_PER_CHECK = 5
+FILTER_STEP = 0.005
+"""Step of the filters, whose length is 1."""
 FILTERS_AT_ONCE = 4
 """Maps transformed together: more fall out of the cache."""
 
@@ -94,55 +97,59 @@ def filter_spectrum(filters: Tensor, shape: tuple[int, int] | torch.Size) -> Ten
 
 
 def learn_filters(
-    images: Tensor, count: int, size: int, *, rounds: int = 20, sparsity: float = 0.01, seed: int = 0
+    images: Tensor,
+    start: Tensor,
+    *,
+    rounds: int = 20,
+    sparsity: float = 0.01,
+    report: Callable[[int, float], None] | None = None,
 ) -> Tensor:
-    """Filters that code images sparsely, by turns of coding and accelerated gradient steps on the filters.
+    """Filters that code images sparsely, by turns of coding and gradient steps on the filters.
 
     Parameters
     ----------
     images : (B, H, W) Tensor
         Detail images of one size, about 0 on average.
-    count, size : int
-        Number of filters, and their side.
+    start : (M, h, w) Tensor
+        Filters to begin with, for example atoms that K-SVD learned from patches of the images:
+        random ones stay noise for very long.
     rounds : int
         Turns; every one carries on with the maps of the one before.
     sparsity : float
         As for `Coder`.
-    seed : int
-        Of the first filters.
+    report : callable
+        ``report(round, objective)``: what the coder minimises, per sample.
 
     Returns
     -------
-    (count, size, size) Tensor
+    (M, h, w) Tensor
         Filters of length 1.
     """
-    generator = torch.Generator().manual_seed(seed)
-    filters = _normalised(torch.randn(count, size, size, generator=generator, dtype=images.dtype))
+    filters = _normalised(start)
     states: list = [None] * len(images)
-    for _ in range(rounds):
+    for number in range(rounds):
         coder = Coder(filters, sparsity, 100 * sparsity + 0.5, iterations=10, tolerance=0.0)
         states = [coder.code(image, state) for image, state in zip(images, states)]
-        filters = _better_filters(filters, images, [maps for maps, _ in states])
+        maps = torch.stack([each for each, _ in states])
+        if report:
+            left = coder.rebuild(maps) - images
+            report(number, float((0.5 * left.square().sum() + sparsity * maps.abs().sum()) / images.numel()))
+        filters = _better_filters(filters, images, torch.fft.rfft2(maps))
     return filters
 
 
-def _better_filters(filters: Tensor, images: Tensor, maps: list[Tensor], steps: int = 15) -> Tensor:
-    """A few accelerated projected gradient steps with the maps held."""
-    size, shape = filters.shape[-1], images.shape[-2:]
-    spectra = [torch.fft.rfft2(each) for each in maps]
-    targets = torch.fft.rfft2(images)
-    steepest = max(float(sum(x.abs().square() for x in spectra).sum(dim=0).max()), 1e-12)
-    current, ahead, momentum = filters, filters, 1.0
+def _better_filters(filters: Tensor, images: Tensor, spectra: Tensor, steps: int = 15) -> Tensor:
+    """A few steps of Adam on the error with the maps (their spectra) held."""
+    free = filters.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([free], lr=FILTER_STEP)
     for _ in range(steps):
         checkpoint()
-        spectrum = filter_spectrum(ahead, shape)
-        slope = sum(x.conj() * ((spectrum * x).sum(dim=0) - s) for x, s in zip(spectra, targets))
-        moved = ahead - torch.fft.irfft2(slope, s=tuple(shape))[:, :size, :size] / steepest
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        update = _normalised(moved)
-        ahead = update + (momentum - 1) / following * (update - current)
-        current, momentum = update, following
-    return current
+        optimiser.zero_grad()
+        spectrum = filter_spectrum(_normalised(free), images.shape[-2:])
+        rebuilt = torch.fft.irfft2((spectrum * spectra).sum(dim=1), s=tuple(images.shape[-2:]))
+        (rebuilt - images).square().sum().backward()
+        optimiser.step()
+    return _normalised(free.detach())
 
 
 def _normalised(filters: Tensor) -> Tensor:

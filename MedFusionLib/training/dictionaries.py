@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from MedFusionLib.sparse.convolutional import Coder, learn_filters
+from MedFusionLib.sparse.convolutional import learn_filters
 from MedFusionLib.sparse.learning import learn_ksvd
 from MedFusionLib.sparse.patches import PatchGrid
 from MedFusionLib.training.photographs import LICENCE, NAMES, load_photographs
@@ -34,6 +34,7 @@ def patches8(report: Report) -> tuple[Tensor, dict]:
         "title": "256 atoms of 8 x 8 samples",
         "algorithm": f"K-SVD, {ROUNDS} rounds, 5 atoms per patch",
         "patches": len(chosen),
+        "error": "root mean square of what is left of a patch",
         "used_by": ["sr", "lp-sr", "nsct-sr", "l0-nsct-sr"],
     }
 
@@ -58,15 +59,17 @@ def texture8(report: Report) -> tuple[Tensor, dict]:
 def _filters(
     report: Callable[[int, float], None], images: Tensor, used_by: list[str], kind: str
 ) -> tuple[Tensor, dict]:
-    filters = learn_filters(images, FILTERS, SIZE, rounds=FILTER_ROUNDS, seed=SEED)
-    coder = Coder(filters)
-    left = torch.stack([image - coder.rebuild(coder.code(image)[0]) for image in images])
-    report(FILTER_ROUNDS - 1, float(left.square().mean().sqrt()))
+    patches = PatchGrid((CROP, CROP), SIZE, 3).take(images).flatten(0, 1)
+    patches = patches[patches.std(dim=1) > LEAST_CONTRAST]
+    order = torch.randperm(len(patches), generator=torch.Generator().manual_seed(SEED))
+    start = learn_ksvd(patches[order[:PATCHES]], FILTERS, most_atoms=2, rounds=10, seed=SEED)
+    filters = learn_filters(images, start.reshape(-1, SIZE, SIZE), rounds=FILTER_ROUNDS, report=report)
     return filters, {
         "title": f"{FILTERS} filters of {SIZE} x {SIZE} samples",
-        "algorithm": f"convolutional sparse coding, {FILTER_ROUNDS} turns of coding and filter steps",
+        "algorithm": f"K-SVD on patches, then {FILTER_ROUNDS} turns of convolutional coding and filter steps",
         "trained_on": kind,
         "crops": len(images),
+        "error": "objective of the coder per sample",
         "used_by": used_by,
     }
 
@@ -120,7 +123,7 @@ def make(name: str, folder: Path) -> Path:
 
     def report(number: int, error: float) -> None:
         errors.append(error)
-        print(f"\r{name}: round {number + 1}, error {error:.5f}", end="", file=sys.stderr)
+        print(f"\r{name}: round {number + 1}, error {error:.3e}", end="", file=sys.stderr)
 
     dictionary, details = RECIPES[name](report)
     print(file=sys.stderr)

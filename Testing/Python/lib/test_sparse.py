@@ -137,13 +137,21 @@ def test_learned_filters_code_better_than_random_ones():
     rng = np.random.default_rng(0)
     maps = torch.from_numpy((rng.random((4, 3, 40, 40)) < 0.01) * rng.standard_normal((4, 3, 40, 40)))
     images = Coder(truth).rebuild(maps)
-    learned = learn_filters(images, 6, 5, rounds=12, sparsity=0.02)
+    objectives = []
+    learned = learn_filters(
+        images,
+        spread_filters(6, seed=9),
+        rounds=12,
+        sparsity=0.02,
+        report=lambda number, value: objectives.append(value),
+    )
 
     def left(filters):
         coder = Coder(filters, 0.05, 5.5, iterations=60)
         return sum(float((coder.rebuild(coder.code(i)[0]) - i).square().sum()) for i in images)
 
     assert left(learned) < 0.7 * left(spread_filters(6, seed=9))
+    assert objectives[-1] < 0.7 * objectives[0]
 
 
 def test_the_livelier_patch_wins_and_between_flat_ones_the_brighter():
