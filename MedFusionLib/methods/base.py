@@ -41,6 +41,8 @@ class MethodInfo:
         Whether the same input gives the same bits.
     denoises : bool
         Whether it takes out noise: a noisy source fused with itself then comes back smoother.
+    identity_psnr : float or None
+        Least PSNR in dB of a source fused with itself against the source; None when it comes back exactly.
     memory_factor : float
         Floats held at once per voxel of one source; the engine plans chunks with it.
     flagship : bool
@@ -62,6 +64,7 @@ class MethodInfo:
     is_fast: bool = True
     deterministic: bool = True
     denoises: bool = False
+    identity_psnr: float | None = None
     memory_factor: float = 3.0
     flagship: bool = False
 

@@ -13,6 +13,7 @@ from MedFusionLib.methods.contourlet import DecimatedContourletFusion
 from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
+from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
 from MedFusionLib.methods.fast_two_scale import FastTwoScale
@@ -70,6 +71,7 @@ CATALOGUE: tuple[type, ...] = (
     FastTwoScale,
     VariationalFusion,
     DenoisedContourletFusion,
+    DenseFuseFusion,
 )
 
 DEFAULTS = {

@@ -13,9 +13,10 @@ from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.csr import SEAM, most_active
 from MedFusionLib.methods.rules import LocalEnergy, Rule
 from MedFusionLib.sparse.convolutional import Coder
-from MedFusionLib.sparse.dictionaries import card, load_dictionary
+from MedFusionLib.sparse.dictionaries import load_dictionary
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.transforms.smoothing import tikhonov
+from MedFusionLib.weights import card
 
 CARTOON, TEXTURE = "cartoon8", "texture8"
 BASE_STRENGTH = 60.0

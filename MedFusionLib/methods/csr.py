@@ -12,10 +12,11 @@ from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.rules import LocalEnergy, Rule, share_between_winners
 from MedFusionLib.sparse.convolutional import Coder
-from MedFusionLib.sparse.dictionaries import card, load_dictionary
+from MedFusionLib.sparse.dictionaries import load_dictionary
 from MedFusionLib.transforms.filters import box_mean
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.transforms.smoothing import tikhonov
+from MedFusionLib.weights import card
 
 FILTERS = "filters8"
 SEAM = 16

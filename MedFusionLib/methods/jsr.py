@@ -12,9 +12,10 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY
-from MedFusionLib.sparse.dictionaries import card, load_dictionary
+from MedFusionLib.sparse.dictionaries import load_dictionary
 from MedFusionLib.sparse.patches import PatchGrid
 from MedFusionLib.sparse.pursuit import matching_pursuit
+from MedFusionLib.weights import card
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
 from MedFusionLib.methods.rules import Rule, Stronger, SumModifiedLaplacian, combine
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY
-from MedFusionLib.sparse.dictionaries import card
 from MedFusionLib.transforms.directional import SEAM
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.transforms.smoothing import l0_smoothing
+from MedFusionLib.weights import card
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import ChooseMax, Rule
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, SparseActivity
-from MedFusionLib.sparse.dictionaries import card
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
+from MedFusionLib.weights import card
 
 
 @dataclass(frozen=True)

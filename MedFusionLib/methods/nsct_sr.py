@@ -11,8 +11,8 @@ from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import ChooseMax, Rule
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, SparseActivity
-from MedFusionLib.sparse.dictionaries import card
 from MedFusionLib.transforms.directional import Tiling, bank_for
+from MedFusionLib.weights import card
 
 
 @dataclass(frozen=True)

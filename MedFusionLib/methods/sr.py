@@ -10,7 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.pixelwise import PixelwiseFusion
 from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, SparseActivity
-from MedFusionLib.sparse.dictionaries import card
+from MedFusionLib.weights import card
 
 
 @dataclass(frozen=True)

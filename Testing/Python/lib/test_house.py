@@ -13,16 +13,20 @@ LAYERS = [
     ("MedFusionScene", "MedFusionWidgets"),
     ("MedFusionLib", "MedFusionScene"),
 ]
-TOP = ["tumour", "pipeline", "commands", "cli"]
+TOP = ["training", "tumour", "pipeline", "commands", "cli"]
 SIDE = ["io", "align", "segment", "metrics", "trust"]
 ABOVE = {
     "volume": ["transforms", "methods", "engine", *SIDE, *TOP],
     "segmentation": ["transforms", "methods", "engine", *SIDE, *TOP],
     "intensity": ["transforms", "methods", "engine", *SIDE, *TOP],
-    "transforms": ["methods", "engine", *SIDE, *TOP],
+    "weights": ["transforms", "sparse", "networks", "methods", "engine", *SIDE, *TOP],
+    "transforms": ["sparse", "networks", "methods", "engine", *SIDE, *TOP],
+    "sparse": ["networks", "methods", "engine", *SIDE, *TOP],
+    "networks": ["sparse", "methods", "engine", *SIDE, *TOP],
     "methods": ["engine", *SIDE, *TOP],
     "engine": [*SIDE, *TOP],
     **{one: ["methods", "engine", *(other for other in SIDE if other != one), *TOP] for one in SIDE},
+    "training": ["tumour", "pipeline", "commands", "cli"],
     "tumour": ["pipeline", "commands", "cli"],
     "pipeline": ["commands", "cli"],
     "commands": ["cli"],

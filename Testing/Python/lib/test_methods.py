@@ -46,7 +46,11 @@ def phantom_stack():
     return np.stack([normalise(volume, default_window(volume)) for volume in head_pair()])
 
 
-@pytest.mark.parametrize("name, mode", CASES)
+EXACT = [(name, mode) for name, mode in CASES if INFOS[name].identity_psnr is None]
+REBUILT = [(name, mode) for name, mode in CASES if INFOS[name].identity_psnr is not None]
+
+
+@pytest.mark.parametrize("name, mode", EXACT)
 def test_identical_sources_give_the_source_back(name, mode):
     one = sources_for(mode)[:, :1]
     if INFOS[name].denoises:
@@ -54,6 +58,14 @@ def test_identical_sources_give_the_source_back(name, mode):
     for count in (2, 3):
         same = one.expand(-1, count, *one.shape[2:]).contiguous()
         assert (fused(name, same, mode).image - one[:, 0]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("name, mode", REBUILT)
+def test_identical_sources_come_back_within_the_stated_bound(name, mode):
+    for volume in phantom_stack():
+        same = np.stack([volume, volume])
+        error = run(quick(name), same, options=EngineOptions(mode)).fused - volume
+        assert -10 * np.log10(np.mean(error**2)) > INFOS[name].identity_psnr
 
 
 @pytest.mark.parametrize("name, mode", CASES)
@@ -82,8 +94,9 @@ def test_swapping_the_sources_of_a_symmetric_method_changes_nothing(name, mode):
 def test_constant_sources_give_a_constant_between_them(name, mode):
     sources = sources_for(mode) * 0 + torch.tensor([0.2, 0.6]).reshape(1, 2, *[1] * (len(LAYOUTS[mode]) - 2))
     image = fused(name, sources, mode).image
-    assert image.max() - image.min() < 1e-5
-    assert 0.2 - 1e-5 <= image.mean() <= 0.6 + 1e-5
+    slack = 1e-5 if INFOS[name].identity_psnr is None else 0.1  # a network rebuilds values only nearly
+    assert image.max() - image.min() < slack
+    assert 0.2 - slack <= image.mean() <= 0.6 + slack
 
 
 @pytest.mark.parametrize("name, mode", CASES)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MedFusionLib import weights
 from MedFusionLib.errors import UnreadableFile, UsageError
 from MedFusionLib.methods.rules.sparse_activity import SparseActivity
 from MedFusionLib.sparse import dictionaries
@@ -185,8 +186,8 @@ def test_every_dictionary_is_that_of_its_card_and_a_changed_one_is_refused(monke
     assert atoms.shape == (256, 64)
     assert torch.allclose(atoms.norm(dim=1), torch.ones(256), atol=1e-5)
     assert atoms.sum(dim=1).abs().max() < 1e-3
-    dictionaries._load.cache_clear()
-    monkeypatch.setattr(dictionaries, "card", lambda name: {"sha256": "0" * 64})
+    weights._load.cache_clear()
+    monkeypatch.setattr(weights, "card", lambda name: {"sha256": "0" * 64})
     with pytest.raises(UnreadableFile, match="model card"):
         dictionaries.load_dictionary("patches8")
-    dictionaries._load.cache_clear()
+    weights._load.cache_clear()

@@ -1,0 +1,156 @@
+"""What a recipe is, and plain gradient descent: the way most networks are trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Training(Protocol):
+    """A training under way. All it knows is in its tensors and the number of the step."""
+
+    network: nn.Module
+
+    def advance(self, number: int, batch: Any) -> dict[str, float]:
+        """Do step `number` of the training; the terms that were minimised."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything needed to go on later."""
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Parameters
+    ----------
+    name : str
+        Of the weights: NAME.safetensors and NAME.json.
+    build : callable
+        Makes the network with its first values (the seed is set before).
+    load : callable
+        ``load(folder)``: the training data; `folder` is None for recipes that bring their own.
+    batch : callable
+        ``batch(data, generator)``: one batch, chosen with the generator alone.
+    begin : callable
+        ``begin(network)``: the `Training`.
+    steps : int
+        Batches in all.
+    about : dict
+        For the card: title, citation, reproduces, guessed, training_data, licence_of_data, intended_use ...
+    figures : callable or None
+        ``figures(network, data)``: figures on the data held back, for the card.
+    needs_data : bool
+        Whether a folder with data is needed.
+    seed : int
+        Of everything.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    load: Callable[[Path | None], Any]
+    batch: Callable[[Any, torch.Generator], Any]
+    begin: Callable[[nn.Module], Training]
+    steps: int
+    about: dict = field(default_factory=dict)
+    figures: Callable[[nn.Module, Any], dict] | None = None
+    needs_data: bool = False
+    seed: int = 0
+
+
+class Descent:
+    """Adam with a rate that rises quickly and falls along a cosine.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What is trained.
+    loss : callable
+        ``loss(network, batch)``: terms, whose sum is minimised.
+    steps : int
+        Number of steps that the rate is planned for.
+    rate : float
+        Largest learning rate.
+    longest : float
+        Gradients longer than this are shortened.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[[nn.Module, Any], dict[str, Tensor]],
+        steps: int,
+        rate: float = 1e-3,
+        longest: float = 1.0,
+    ) -> None:
+        self.network, self.loss, self.steps, self.rate, self.longest = network, loss, steps, rate, longest
+        self.trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.optimiser = torch.optim.Adam(self.trained, lr=rate)
+
+    def advance(self, number: int, batch: Any) -> dict[str, float]:
+        """One step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * rate_factor(number, self.steps)
+        self.optimiser.zero_grad()
+        terms = self.loss(self.network, batch)
+        sum(terms.values()).backward()
+        nn.utils.clip_grad_norm_(self.trained, self.longest)
+        self.optimiser.step()
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Values of the network and moments of the optimiser."""
+        return {**named(self.network, "network"), **moments(self.optimiser, "optimiser")}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take them back."""
+        put_back(self.network, tensors, "network")
+        put_moments_back(self.optimiser, tensors, "optimiser")
+
+
+def rate_factor(number: int, steps: int, warm: float = 0.05) -> float:
+    """Share of the largest rate at step `number`: linear rise over the first steps, then a cosine to 1 %."""
+    rise = max(1, int(warm * steps))
+    if number < rise:
+        return (number + 1) / rise
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (number - rise) / max(1, steps - rise)))
+
+
+def named(network: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """State of a network with a prefix to its names."""
+    return {f"{prefix}.{name}": value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def put_back(network: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """State of a network from `named`."""
+    start = prefix + "."
+    network.load_state_dict({key[len(start) :]: v for key, v in tensors.items() if key.startswith(start)})
+
+
+def moments(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """State of an optimiser as tensors."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"{prefix}.{number}.{name}": torch.as_tensor(value).detach().clone()
+        for number, entry in state.items()
+        for name, value in entry.items()
+    }
+
+
+def put_moments_back(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str) -> None:
+    """State of an optimiser from `moments`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(prefix + "."):
+            number, name = key[len(prefix) + 1 :].split(".")
+            state.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

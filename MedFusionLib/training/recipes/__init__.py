@@ -1,0 +1,23 @@
+"""Recipes, one file per network; each has a `RECIPE`. ``medfusion train NAME --out DIR`` runs one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from MedFusionLib.errors import UsageError
+from MedFusionLib.training.recipe import Recipe
+
+NAMES = ("densefuse",)
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    if name not in NAMES:
+        raise UsageError(f"Unknown recipe {name!r}", "one of " + ", ".join(NAMES))
+    return import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE

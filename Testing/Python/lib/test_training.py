@@ -1,0 +1,181 @@
+"""Training: recipes, checkpoints, splits, losses, augmentation."""
+
+import hashlib
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
+from MedFusionLib.training import augment, losses
+from MedFusionLib.training.pairs import read_pairs
+from MedFusionLib.training.recipe import Descent, Recipe, rate_factor
+from MedFusionLib.training.recipes import NAMES, recipe_named
+from MedFusionLib.training.runner import TrainOptions, train
+from MedFusionLib.weights import card
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def line(steps=40, **changes):
+    """A recipe that finds y = 3 x + 1."""
+
+    def batch(data, chance):
+        return torch.rand(16, 1, generator=chance)
+
+    def loss(network, x):
+        return {"error": (network(x) - 3 * x - 1).square().mean()}
+
+    return Recipe(
+        **{
+            "name": "line",
+            "build": lambda: torch.nn.Linear(1, 1),
+            "load": lambda folder: None,
+            "batch": batch,
+            "begin": lambda network: Descent(network, loss, steps, rate=0.3),
+            "steps": steps,
+            "figures": lambda network, data: {"at_one": round(float(network(torch.ones(1, 1))), 2)},
+            **changes,
+        }
+    )
+
+
+def test_a_recipe_leaves_weights_a_card_and_a_curve(tmp_path):
+    done = train(line(), TrainOptions(None, tmp_path))
+    assert done["finished"] and done["steps"] == 40
+    record = json.loads((tmp_path / "line.json").read_text())
+    assert record["sha256"] == hashlib.sha256((tmp_path / "line.safetensors").read_bytes()).hexdigest()
+    assert record["parameters"] == 2
+    assert record["figures"]["at_one"] == pytest.approx(4, abs=0.3)
+    assert Image.open(tmp_path / "line.png").size == (800, 400)
+    assert not list(tmp_path.glob("*.checkpoint.*"))
+
+
+def test_a_training_stopped_and_gone_on_gives_the_same_bytes(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(line(), TrainOptions(None, whole))
+    asked = itertools.count()
+    with pytest.raises(Cancelled, match="goes on"):
+        train(line(), TrainOptions(None, parts), cancelled=lambda: next(asked) == 13)
+    assert not (parts / "line.safetensors").exists()
+    out_of_time = train(line(), TrainOptions(None, parts, minutes=0))
+    assert not out_of_time["finished"] and out_of_time["steps"] == 14
+    train(line(), TrainOptions(None, parts))
+    assert (whole / "line.safetensors").read_bytes() == (parts / "line.safetensors").read_bytes()
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    (tmp_path / "line.checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(UnreadableFile, match="Delete it"):
+        train(line(), TrainOptions(None, tmp_path))
+    train(line(), TrainOptions(None, tmp_path / "b", minutes=0))
+    (tmp_path / "b/line.checkpoint.safetensors").rename(tmp_path / "b/other.checkpoint.safetensors")
+    with pytest.raises(UnreadableFile, match="recipe other"):
+        train(line(name="other"), TrainOptions(None, tmp_path / "b"))
+
+
+def test_a_recipe_without_its_data_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="--data"):
+        train(line(needs_data=True), TrainOptions(None, tmp_path))
+    with pytest.raises(UsageError, match="densefuse"):
+        recipe_named("magic")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_belongs_to_weights_whose_card_says_how_they_were_made(name):
+    recipe, record = recipe_named(name), card(name)
+    assert recipe.name == record["name"] == name
+    assert record["steps"] == recipe.steps and record["seed"] == recipe.seed
+    assert record["parameters"] == sum(p.numel() for p in recipe.build().parameters())
+    for key in ("title", "citation", "reproduces", "guessed", "training_data", "intended_use", "command", "figures"):
+        assert record[key], key
+
+
+def write_pairs(folder, names, modalities=("ct", "mri")):
+    for modality in modalities:
+        (folder / modality).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(np.full((8, 8), 50, np.uint8)).save(folder / modality / f"{name}.png")
+
+
+def test_pairs_are_split_by_case_and_the_anatomical_picture_comes_first(tmp_path):
+    write_pairs(tmp_path / "ct_mri", ["2001", "2002", "28001", "34001"])
+    Image.fromarray(np.full((8, 8, 3), (255, 0, 0), np.uint8)).save(tmp_path / "ct_mri/mri/2001.png")
+    pairs = read_pairs(tmp_path)
+    assert {pair.case for pair in pairs.train} == {"2"}
+    assert {pair.case for pair in pairs.test} == {"28", "34"}
+    assert pairs.train[0].pixels[:, 0, 0].tolist() == [76, 50]
+    with pytest.raises(UsageError, match="no pairs"):
+        read_pairs(tmp_path / "ct_mri")
+
+
+def test_losses_have_their_known_values():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 1, 1, 40, 44)).astype(np.float32)
+    a, b = torch.from_numpy(first), torch.from_numpy(second)
+    reference = structural_similarity(
+        first[0, 0], second[0, 0], gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
+    )
+    assert float(losses.ssim(a, b)) == pytest.approx(reference, abs=0.02)
+    assert float(losses.ssim(a, a)) == pytest.approx(1, abs=1e-6)
+    assert float(losses.ms_ssim(a, a)) == pytest.approx(1, abs=1e-6)
+    assert float(losses.correlation(a, 2 * a + 1)) == pytest.approx(1, abs=1e-4)
+    assert float(losses.total_variation(torch.full((1, 1, 9, 9), 0.3))) == 0
+    ramp = torch.arange(9.0).expand(1, 1, 9, 9)
+    assert float(losses.gradient(ramp)[0][..., 1:-1, 1:-1].mean()) == pytest.approx(1)
+    sources = torch.cat((a, b), dim=1)
+    assert float(losses.intensity_loss(sources.amax(dim=1, keepdim=True), sources)) == 0
+    assert float(losses.feature_loss([a], [a])) == 0
+
+
+def test_every_loss_has_a_slope():
+    image = torch.rand(1, 1, 48, 48, generator=generator(), requires_grad=True)
+    sources = torch.rand(1, 2, 48, 48, generator=generator(1))
+    total = losses.gradient_loss(image, sources) + losses.intensity_loss(image, sources)
+    total = total + losses.ssim(image, sources[:, :1]) + losses.ms_ssim(image, sources[:, 1:])
+    (total + losses.total_variation(image) + losses.correlation(image, sources[:, :1]).sum()).backward()
+    assert torch.isfinite(image.grad).all() and image.grad.abs().max() > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_augmentation_moves_all_sources_alike_unless_told(seed):
+    image = torch.rand(1, 24, 30, generator=generator(seed))
+    same = image.expand(2, -1, -1)
+    for change in (augment.flip_and_turn, augment.turn_and_scale):
+        moved = change(same, generator(seed))
+        assert torch.equal(moved[0], moved[1])
+    cut = augment.crop(same, 16, generator(seed))
+    assert cut.shape == (2, 16, 16)
+    apart = augment.misalign(same, generator(seed))
+    assert torch.equal(apart[0], image[0]) and not torch.equal(apart[1], image[0])
+    assert float(augment.noise(torch.zeros(1, 8, 8), generator(seed)).abs().max()) == 0
+    mixed = augment.mixup(image, 1 - image, generator(seed))
+    assert mixed.min() >= 0 and mixed.max() <= 1
+    pasted = augment.cutmix(torch.zeros(1, 20, 20), torch.ones(1, 20, 20), generator(seed))
+    assert 0.02 < float(pasted.mean()) < 0.6
+
+
+def test_an_affine_augmentation_without_change_changes_nothing_and_a_shift_is_in_samples():
+    image = torch.rand(1, 12, 16, generator=generator())
+    assert torch.allclose(augment.affine(image, 0.0, 1.0, (0.0, 0.0)), image, atol=1e-6)
+    moved = augment.affine(image, 0.0, 1.0, (2.0, 0.0))
+    assert torch.allclose(moved[:, 2:], image[:, :-2], atol=1e-5)
+    turned = augment.affine(image[:, :, :12], 90.0, 1.0, (0.0, 0.0))
+    assert torch.allclose(turned.rot90(1, (-2, -1)), image[:, :, :12], atol=1e-4) or torch.allclose(
+        turned.rot90(-1, (-2, -1)), image[:, :, :12], atol=1e-4
+    )
+
+
+def test_the_rate_rises_and_falls():
+    factors = [rate_factor(n, 100) for n in range(100)]
+    assert max(factors) == pytest.approx(1) and factors.index(max(factors)) < 10
+    assert factors[-1] < 0.02 and factors[0] < 0.5
