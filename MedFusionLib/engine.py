@@ -211,10 +211,13 @@ class _Job:
         started = time.perf_counter()
         fitted = self._in_thread(lambda: self.method.fit(self.layout, self.spacing))
         pieces = self._plan(fitted, device, budget)
-        shape = (self.layout.shape[0], *self.layout.shape[2:])
-        fused = np.empty(shape, np.float32)
-        parts = np.empty(tuple(self.layout.shape), np.float32) if self.options.with_parts else None
-        self._work_off(fitted, pieces, device, fused, parts)
+        if len(pieces) == 1:
+            fused, parts = self._in_one(fitted, device)
+        else:
+            shape = (self.layout.shape[0], *self.layout.shape[2:])
+            fused = np.empty(shape, np.float32)
+            parts = np.empty(tuple(self.layout.shape), np.float32) if self.options.with_parts else None
+            self._work_off(fitted, pieces, device, fused, parts)
         report = {
             "device": device,
             "precision": self._precision(device),
@@ -238,13 +241,26 @@ class _Job:
         size = max(1, min(count, int(chunk / slice_bytes)))
         return [(slice(start, min(start + size, count)), None) for start in range(0, count, size)]
 
+    def _in_one(self, fitted, device) -> tuple[np.ndarray, np.ndarray | None]:
+        """All at once; what the method returns is not copied."""
+        import torch
+
+        def work():
+            with torch.inference_mode(), self._autocast(device):
+                result = fitted.fuse(self.layout.contiguous().to(device), with_parts=self.options.with_parts)
+                parts = result.parts if self.options.with_parts else None
+                return result.image.float().cpu().numpy(), None if parts is None else parts.float().cpu().numpy()
+
+        self.progress(0, 1)
+        fused, parts = self._in_thread(work, self.workers if self.options.mode == "volume" else 1)
+        self.progress(1, 1)
+        return fused, parts
+
     def _work_off(self, fitted, pieces, device, fused, parts) -> None:
         workers = 1 if device == "cuda" else min(self.workers, len(pieces))
-        # inside slices one thread: with several, transforms of a batch of slices add in another order
-        threads = self.workers if len(pieces) == 1 and self.options.mode == "volume" else 1
         done, total = 0, len(pieces)
         self.progress(0, total)
-        with ThreadPoolExecutor(workers, initializer=_set_threads, initargs=(threads,)) as pool:
+        with ThreadPoolExecutor(workers, initializer=_set_threads, initargs=(1,)) as pool:
             waiting = {pool.submit(self._one, fitted, piece, device, fused, parts) for piece in pieces}
             while waiting:
                 finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -269,9 +285,12 @@ class _Job:
                 values = result.parts[(slice(None), slice(None), *inner)]
                 parts[(numbers, slice(None), *core)] = values.float().cpu().numpy()
 
-    def _in_thread(self, work: Callable):
-        """Run something in a worker thread while this thread stays able to cancel."""
-        with ThreadPoolExecutor(1, initializer=_set_threads, initargs=(1,)) as pool:
+    def _in_thread(self, work: Callable, threads: int = 1):
+        """Run something in a worker thread while this thread stays able to cancel.
+
+        Slices get one thread: with several, transforms of a batch of them add in another order.
+        """
+        with ThreadPoolExecutor(1, initializer=_set_threads, initargs=(threads,)) as pool:
             future = pool.submit(self._stoppable, work)
             while not future.done():
                 wait({future}, timeout=POLL_SECONDS)

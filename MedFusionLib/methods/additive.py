@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,8 +14,15 @@ from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global
 from MedFusionLib.methods.rules import Rule, add_fused
 
-CHUNK_SAMPLES = 1 << 17
+CHUNK_SAMPLES = 1 << 16
 """Samples per source of one band in work: more fall out of the cache."""
+
+
+BLOCK_SAMPLES = 1 << 19
+"""Samples per source of a block of one band of a volume."""
+
+Block = Callable[[slice, slice], Tensor]
+"""Gives a band (S, rows, H, W) within a range of the first two axes."""
 
 
 class SliceBank(Protocol):
@@ -28,10 +36,10 @@ class SliceBank(Protocol):
 
 
 class VolumeBank(Protocol):
-    """Bands of a volume that add up to it, given out in slabs."""
+    """Bands of a volume that add up to it, given out in blocks."""
 
-    def bands(self, volume: Tensor) -> Iterator[Callable[[int, int], Tensor]]:
-        """Detail bands, then the base, of a volume (S, D, H, W): functions of a range of rows."""
+    def bands(self, volume: Tensor) -> Iterator[Block]:
+        """Detail bands, then the base, of a volume (S, D, H, W)."""
 
     def __len__(self) -> int:
         """Number of bands, the base included."""
@@ -77,7 +85,7 @@ class SliceBankFusion:
 
 @dataclass(frozen=True)
 class VolumeBankFusion:
-    """A fitted method that fuses a volume band by band, a few rows of its first axis at once.
+    """A fitted method that fuses a volume band by band, a block at once.
 
     Parameters
     ----------
@@ -100,28 +108,30 @@ class VolumeBankFusion:
         """Fuse sources (1, S, D, H, W)."""
         image = torch.zeros_like(sources[:, 0])
         parts = torch.zeros_like(sources) if with_parts else None
-        for number, rows in enumerate(self.bank.bands(sources[0])):
+        for number, block in enumerate(self.bank.bands(sources[0])):
             rule = self.base_rule if number == len(self.bank) - 1 else self.detail_rule
-            for start, stop, band, weights in _slabs(rows, rule, sources.shape[2:]):
-                add_fused(image[:, start:stop], band, weights)
+            for place, band, weights in _blocks(block, rule, tuple(sources.shape[2:4]), sources.shape[4]):
+                add_fused(image[(slice(None), *place)], band, weights)
                 if parts is not None:
-                    parts[:, :, start:stop].addcmul_(weights.expand_as(band), band)
+                    parts[(slice(None), slice(None), *place)].addcmul_(weights.expand_as(band), band)
         return Fused(image, parts)
 
 
-def _slabs(
-    rows: Callable[[int, int], Tensor], rule: Rule, shape: tuple[int, ...]
-) -> Iterator[tuple[int, int, Tensor, Tensor]]:
-    """Rows start to stop of a band (1, S, rows, H, W) and the weights there, slab by slab."""
-    depth, per_row = shape[0], shape[1] * shape[2]
-    reach = depth if rule.reach is None else rule.reach
-    step = depth if rule.reach is None else max(4 * reach, CHUNK_SAMPLES // per_row, 1)
-    for start in range(0, depth, step):
+def _blocks(block: Block, rule: Rule, shape: tuple[int, int], width: int) -> Iterator[tuple[tuple, Tensor, Tensor]]:
+    """Where a block lies along the first two axes, its part of a band (1, S, rows, H, W), and the weights there."""
+    if rule.reach is None:
+        steps, reach = shape, max(shape)
+    else:
+        reach = rule.reach
+        first = max(8 * reach, 1)
+        steps = (first, max(first, BLOCK_SAMPLES // (first * width)))
+    for corner in itertools.product(*(range(0, length, step) for length, step in zip(shape, steps))):
         checkpoint()
-        stop = min(start + step, depth)
-        low, high = max(start - reach, 0), min(stop + reach, depth)
-        band = rows(low, high)[None]
+        core = [(start, min(start + step, length)) for start, step, length in zip(corner, steps, shape)]
+        read = [(max(a - reach, 0), min(b + reach, length)) for (a, b), length in zip(core, shape)]
+        inner = [slice(a - low, b - low) for (a, b), (low, _) in zip(core, read)]
+        band = block(*(slice(*span) for span in read))[None]
         weights = rule(band, 3)
         if weights.shape[2] > 1:
-            weights = weights[:, :, start - low : stop - low]
-        yield start, stop, band[:, :, start - low : stop - low], weights
+            weights = weights[(slice(None), slice(None), *inner)]
+        yield tuple(slice(*span) for span in core), band[(slice(None), slice(None), *inner)], weights

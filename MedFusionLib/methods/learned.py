@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.networks.attribution import RADIUS, attributed_parts
+from MedFusionLib.networks.loading import on_device
 
 SAMPLES_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 21}
 """Samples of a slice, times slices, that go through a network together: see the chunks of the engine."""
@@ -59,18 +58,10 @@ class FittedNetwork:
                 parts[some] = attributed_parts(image[some], sources[some])
         return Fused(image, parts)
 
-    def _forward(self, network: Callable[[Tensor], Tensor], sources: Tensor) -> Tensor:
+    def _forward(self, network, sources: Tensor) -> Tensor:
         if not self.pairwise:
             return network(sources)
         image = sources[:, 0]
         for number in range(1, sources.shape[1]):
             image = network(torch.stack((image.float(), sources[:, number]), dim=1))
         return image
-
-
-def on_device(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """The network itself on the CPU, a call with copies of its values elsewhere: the shared one never moves."""
-    if device.type == "cpu":
-        return network
-    values = {name: value.to(device) for name, value in (*network.named_parameters(), *network.named_buffers())}
-    return lambda sources: functional_call(network, values, (sources,))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.weights import card, load_tensors
@@ -47,3 +48,11 @@ def load_network(name: str, build: Callable[[], nn.Module]) -> nn.Module:
 
 def _is_planar(network: nn.Module) -> bool:
     return not any(isinstance(module, nn.Conv3d | nn.ConvTranspose3d) for module in network.modules())
+
+
+def on_device(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The network itself on the CPU, a call with copies of its values elsewhere: the shared one never moves."""
+    if device.type == "cpu":
+        return network
+    values = {name: value.to(device) for name, value in (*network.named_parameters(), *network.named_buffers())}
+    return lambda sources: functional_call(network, values, (sources,))

@@ -17,7 +17,7 @@ CHUNK_SAMPLES = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class ShearletBank:
-    """Three-dimensional shearlet bands of a volume, made and given out in slabs.
+    """Three-dimensional shearlet bands of a volume, made and given out in blocks.
 
     Around every axis lies a pyramid of frequencies that a smooth weight cuts out; inside it the two
     slopes against that axis are cut into ``n`` steps each. The windows depend on physical
@@ -47,11 +47,11 @@ class ShearletBank:
         """Number of bands, the base included."""
         return sum(3 * n * n for n in self.steps) + 1
 
-    def bands(self, volume: Tensor) -> Iterator[Callable[[int, int], Tensor]]:
+    def bands(self, volume: Tensor) -> Iterator[Callable[[slice, slice], Tensor]]:
         """Detail bands from fine to coarse, then the base, of a volume (S, D, H, W); they sum to it.
 
-        Each band is a function that gives its rows ``start`` to ``stop`` of the first axis,
-        (S, stop - start, H, W), valid until the next band is asked for.
+        Each band is a function of a range of the first and one of the second axis, which gives the
+        band (S, D, H, W) there, valid until the next band is asked for.
         """
         spectrum = _spectrum(volume, self.lengths)
         work = torch.empty_like(spectrum)
@@ -61,10 +61,10 @@ class ShearletBank:
                 part = slice(start, start + _columns(spectrum))
                 product = torch.mul(spectrum[part], window(part)[:, None], out=work[part])
                 work[part] = torch.fft.ifft2(product)
-            yield lambda start, stop: self._rows(work, start, stop)
+            yield lambda first, second: self._block(work, first, second)
 
-    def _rows(self, work: Tensor, start: int, stop: int) -> Tensor:
-        half = work[:, :, start:stop, : self.shape[1]].permute(1, 2, 3, 0).contiguous()
+    def _block(self, work: Tensor, first: slice, second: slice) -> Tensor:
+        half = work[:, :, : self.shape[0], : self.shape[1]][:, :, first, second].permute(1, 2, 3, 0).contiguous()
         return torch.fft.irfft(half, n=self.lengths[2], dim=-1)[..., : self.shape[2]]
 
     def _windows(self, device) -> Iterator[Callable[[slice], Tensor]]:

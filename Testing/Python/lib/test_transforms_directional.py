@@ -56,17 +56,17 @@ def test_directional_bands_of_slices_add_up_to_the_image(shape, spacing, tiling)
 def test_directional_bands_of_a_volume_add_up_to_it(shape, spacing):
     volume = noise((2, *shape))
     bank = ShearletBank(shape, extended_lengths(volume, 3, SEAM), spacing, (3, 2, 2))
-    bands = [rows(0, shape[0]).clone() for rows in bank.bands(volume)]
+    bands = [block(slice(None), slice(None)).clone() for block in bank.bands(volume)]
     assert len(bands) == len(bank) == 3 * (9 + 4 + 4) + 1
     assert (sum(bands) - volume).abs().max() < 1e-5
 
 
-def test_slabs_of_a_volume_band_are_cut_from_it():
+def test_blocks_of_a_volume_band_are_cut_from_it():
     volume = noise((2, 12, 9, 10))
     bank = ShearletBank((12, 9, 10), (12, 9, 10), (1, 1, 1), (2,))
-    for rows in bank.bands(volume):
-        whole = rows(0, 12).clone()
-        assert torch.equal(rows(3, 8), whole[:, 3:8])
+    for block in bank.bands(volume):
+        whole = block(slice(None), slice(None)).clone()
+        assert torch.equal(block(slice(3, 8), slice(2, 9)), whole[:, 3:8, 2:9])
 
 
 @pytest.mark.parametrize("tiling", TILINGS.values(), ids=TILINGS)
@@ -150,7 +150,7 @@ def test_a_wave_in_space_lands_in_the_pyramid_around_its_axis():
     # pyramids come in the order of the spectrum's layout: last, first, middle axis
     for number, axis in enumerate((2, 0, 1)):
         wave = torch.cos(2 * np.pi * 0.375 * grid[axis])[None]
-        energies = [float(rows(0, 32).square().sum()) for rows in bank.bands(wave)][:-1]
+        energies = [float(block(slice(None), slice(None)).square().sum()) for block in bank.bands(wave)][:-1]
         assert int(np.argmax(energies)) == number
 
 
