@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
 import numpy as np
 
 from MedFusionLib.commands.base import Command, existing_folder, interruptible, parse_parameters, progress_bar
-from MedFusionLib.errors import Cancelled, NotSupported, UsageError
+from MedFusionLib.errors import Cancelled, UsageError
+from MedFusionLib.io.picture import read_pixels
+
+logger = logging.getLogger(__name__)
+
+MOST_PICTURES = 300
+"""Pictures of a folder that palettes are found from."""
 
 
 def add_arguments(parser) -> None:
@@ -20,16 +27,14 @@ def add_arguments(parser) -> None:
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the method"
     )
     parser.add_argument("--colour", choices=("palette", "luminance"), default="palette",
-                        help="what to fuse of a colour picture: the scalar behind its palette (not supported yet), "
-                        "or its luminance")  # fmt: skip
+                        help="what to fuse of a colour picture: the scalar behind its palette (luminance where the "
+                        "colours are no palette), or its luminance")  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the fused pictures")
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that exist")
 
 
 def run(arguments) -> dict:
     """Fuse every pair."""
-    if arguments.colour == "palette":
-        raise NotSupported("Recovering the palette of a colour picture is not supported yet", "--colour luminance")
     started = time.perf_counter()
     first, second = existing_folder(arguments.first), existing_folder(arguments.second)
     names = _pairs(first, second)
@@ -37,14 +42,22 @@ def run(arguments) -> dict:
     _check_out(out, names, overwrite=arguments.overwrite)
     out.mkdir(parents=True, exist_ok=True)
     parameters = parse_parameters(arguments.parameter)
+    palettes = [_Scalars(folder, names, arguments.colour) for folder in (first, second)]
     with interruptible() as cancelled, progress_bar("Fusing") as progress:
         for number, name in enumerate(names):
             if cancelled():
                 raise Cancelled(hint=f"{number} of {len(names)} pairs were written")
-            _fuse_pair(first / name, second / name, out, arguments.method, parameters)
+            _fuse_pair(name, palettes, out, arguments.method, parameters)
             progress(number + 1, len(names))
+    found = {side: each.report() for side, each in zip(("first", "second"), palettes)}
     seconds = time.perf_counter() - started
-    return {"pairs": len(names), "seconds": seconds, "method": arguments.method, "palette": None, "out": str(out)}
+    return {
+        "pairs": len(names),
+        "seconds": seconds,
+        "method": arguments.method,
+        "palette": None if arguments.colour == "luminance" else found,
+        "out": str(out),
+    }
 
 
 def show(document: dict) -> str:
@@ -52,6 +65,59 @@ def show(document: dict) -> str:
     return (
         f"{document['pairs']} pairs fused with {document['method']} in {document['seconds']:.1f} s: {document['out']}"
     )
+
+
+class _Scalars:
+    """Grey values of the pictures of one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures are.
+    names : list of str
+        Those that are fused.
+    colour : {"palette", "luminance"}
+        What becomes of colour.
+    """
+
+    def __init__(self, folder: Path, names: list[str], colour: str) -> None:
+        self.folder, self.colour = folder, colour
+        self.palettes, self.by_palette, self.by_luminance = [], 0, []
+        if colour == "palette":
+            self.palettes = _palettes(folder, names)
+
+    def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Grey values (H, W) float32 in 0..1, and the colours (H, W, 3) in 0..1 if there are any."""
+        from MedFusionLib.palette import matching
+
+        pixels = read_pixels(self.folder / name)
+        values, colours = as_unit_range(pixels)
+        if colours is None or self.colour == "luminance":
+            return values, colours
+        palette = matching(self.palettes, pixels) if pixels.dtype == np.uint8 else None
+        if palette is None:
+            if not self.by_luminance:
+                logger.warning("%s: its colours are no palette, so its luminance is fused", name)
+            self.by_luminance.append(name)
+            return values, colours
+        self.by_palette += 1
+        return palette.to_scalar(pixels), colours
+
+    def report(self) -> dict:
+        """Number of colours of each palette, of pictures fused by it, and which were fused by luminance."""
+        sizes = [len(palette.colours) for palette in self.palettes]
+        return {"colours": sizes, "pictures": self.by_palette, "luminance": self.by_luminance}
+
+
+def _palettes(folder: Path, names: list[str]) -> list:
+    """The palettes of a folder, found from evenly chosen pictures."""
+    from MedFusionLib.palette import find_palettes
+
+    chosen = names[:: max(1, -(-len(names) // MOST_PICTURES))]
+    pictures = [pixels for pixels in (read_pixels(folder / name) for name in chosen)
+                if pixels.ndim == 3 and pixels.dtype == np.uint8]  # fmt: skip
+    found = find_palettes(pictures)
+    return list({id(palette): palette for palette in found if palette is not None}.values())
 
 
 def as_unit_range(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -62,28 +128,27 @@ def as_unit_range(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     values = pixels.astype(np.float32) / np.float32(white)
     if values.min() < 0 or values.max() > 1:
         raise UsageError("A picture with values outside its range", "8-bit or 16-bit pictures")
-    if values.ndim == 2:
-        return values, None
+    if values.ndim == 2 or not np.ptp(values, axis=2).any():
+        return (values if values.ndim == 2 else values[..., 0]), None
     return (values @ LUMA_WEIGHTS).astype(np.float32), values
 
 
-def _fuse_pair(first: Path, second: Path, out: Path, method: str, parameters: dict) -> None:
+def _fuse_pair(name: str, sides: list[_Scalars], out: Path, method: str, parameters: dict) -> None:
     from MedFusionLib.colour import replace_luma
     from MedFusionLib.engine import EngineOptions, run
-    from MedFusionLib.io.picture import read_pixels
     from MedFusionLib.methods.catalogue import create_method
 
-    greys, colours = zip(*(as_unit_range(read_pixels(path)) for path in (first, second)))
+    greys, colours = zip(*(side.read(name) for side in sides))
     if greys[0].shape != greys[1].shape:
-        raise UsageError(f"{first.name}: {greys[0].shape} and {greys[1].shape} pixels", "pictures of one size")
+        raise UsageError(f"{name}: {greys[0].shape} and {greys[1].shape} pixels", "pictures of one size")
     output = run(create_method(method, parameters), np.stack(greys)[:, None], options=EngineOptions(mode="slice"))
     fused = np.clip(output.fused[0], 0, 1)
     colour = next((c for c in (colours[1], colours[0]) if c is not None), None)
     if colour is None:
-        _write(fused, out / first.name)
+        _write(fused, out / name)
     else:
-        _write(replace_luma(colour, fused), out / first.name)
-        _write(fused, out / f"{first.stem}_y.png")
+        _write(replace_luma(colour, fused), out / name)
+        _write(fused, out / f"{Path(name).stem}_y.png")
 
 
 def _write(values: np.ndarray, path: Path) -> None:

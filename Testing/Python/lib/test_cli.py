@@ -171,12 +171,14 @@ def test_fuse_folder_of_grey_pairs_writes_grey(capsys, picture_folders):
     assert np.abs(same[0] - same[1]).max() <= 1
 
 
-def test_palettes_are_not_supported_yet_and_say_so(capsys, picture_folders):
+def test_colours_that_are_no_palette_are_fused_by_luminance_and_named(capsys, picture_folders):
     folder = picture_folders
     code, document = run_json(capsys, "fuse-folder", "--first", folder / "first", "--second", folder / "second",
                               "--out", folder / "out")  # fmt: skip
-    assert code == 6 and "luminance" in document["error"]["message"]
-    assert not (folder / "out").exists()
+    assert code == 0
+    assert document["palette"]["second"]["colours"] == []
+    assert len(document["palette"]["second"]["luminance"]) == document["pairs"]
+    assert document["palette"]["first"]["luminance"] == []
 
 
 def test_pictures_are_evaluated_on_their_own_scale(capsys, picture_folders):
