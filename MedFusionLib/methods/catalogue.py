@@ -14,6 +14,7 @@ from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
 from MedFusionLib.methods.densefuse import DenseFuseFusion
+from MedFusionLib.methods.densefuse_tuned import TunedDenseFuseFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
 from MedFusionLib.methods.fast_two_scale import FastTwoScale
@@ -25,6 +26,10 @@ from MedFusionLib.methods.l0_nsct_sr import L0ContourletSparseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.lp_sr import LaplacianSparseFusion
 from MedFusionLib.methods.maximum import Maximum
+from MedFusionLib.methods.mcfnet import MCFNetFusion
+from MedFusionLib.methods.mmi_fuse import InformationFusion
+from MedFusionLib.methods.msdnet import MSDNetFusion
+from MedFusionLib.methods.nestfuse import NestFuseFusion
 from MedFusionLib.methods.nsct import ContourletFusion
 from MedFusionLib.methods.nsct_fotgv import DenoisedContourletFusion
 from MedFusionLib.methods.nsct_pcnn import ContourletPulseCoupledFusion
@@ -32,12 +37,16 @@ from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
 from MedFusionLib.methods.nsst import ShearletFusion
 from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
 from MedFusionLib.methods.pca import PrincipalComponents
+from MedFusionLib.methods.pyramid_cnn import PyramidNetworkFusion
 from MedFusionLib.methods.ratio_pyramid import RatioPyramidFusion
 from MedFusionLib.methods.rules.named import rule_named
+from MedFusionLib.methods.shearlet_cnn import ShearletNetworkFusion
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
 from MedFusionLib.methods.variational import VariationalFusion
+from MedFusionLib.methods.vgg16_fast import Vgg16Fast
+from MedFusionLib.methods.vgg16_zero import Vgg16Zero
 from MedFusionLib.methods.weighted import WeightedSum
 
 CATALOGUE: tuple[type, ...] = (
@@ -72,6 +81,15 @@ CATALOGUE: tuple[type, ...] = (
     VariationalFusion,
     DenoisedContourletFusion,
     DenseFuseFusion,
+    MSDNetFusion,
+    NestFuseFusion,
+    InformationFusion,
+    Vgg16Zero,
+    Vgg16Fast,
+    ShearletNetworkFusion,
+    MCFNetFusion,
+    PyramidNetworkFusion,
+    TunedDenseFuseFusion,
 )
 
 DEFAULTS = {

@@ -52,22 +52,56 @@ class FastTwoScale:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> TwoScaleFusion:
         """Histogram contrast of the whole input, and window sizes."""
         ndim = sources.ndim - 2
-        tables = torch.stack([contrast_table(sources[:, number]) for number in range(sources.shape[1])])
-        window, radius = per_axis(self.window, spacing), per_axis(self.radius, spacing)
-        reach = max(max(window) + 1, 2 * max(radius))
-
-        def base_weights(stack: Tensor, base: Tensor) -> Tensor:
-            salient = _look_up(tables.to(stack.device), stack)
-            shares = salient / salient.sum(dim=1, keepdim=True).clamp(min=TINY)
-            smooth = guided_filter(shares, stack, radius, self.epsilon, ndim).clamp_(0, 1).add_(TINY)
-            return smooth.div_(smooth.sum(dim=1, keepdim=True))
+        split = BaseSplit.of(sources, spacing, self.window, self.radius, self.epsilon)
 
         def detail_weights(stack: Tensor, detail: Tensor) -> Tensor:
             # amplitudes are at most 1, so that exp(4 a) spans what min-max scaling spans in the paper
             return torch.softmax(box_mean(detail.abs(), 1, ndim).mul_(4), dim=1)
 
-        support = Local(halo=(reach,) * ndim, alignment=(1,) * ndim)
-        return TwoScaleFusion(lambda stack: box_mean(stack, window, ndim), base_weights, detail_weights, support)
+        support = Local(halo=(split.reach,) * ndim, alignment=(1,) * ndim)
+        return TwoScaleFusion(split.base, split.weights, detail_weights, support)
+
+
+@dataclass(frozen=True, eq=False)
+class BaseSplit:
+    """Base of the sources and its weights by histogram contrast.
+
+    Parameters
+    ----------
+    tables : (S, 256) Tensor
+        Contrast of every grey level of each source.
+    window, radius : tuple of int
+        Half sizes per axis of the mean that makes the base, and of the guided filter for its weights.
+    epsilon : float
+        Regularisation of the guided filter.
+    """
+
+    tables: Tensor
+    window: tuple[int, ...]
+    radius: tuple[int, ...]
+    epsilon: float
+
+    @classmethod
+    def of(cls, sources: Tensor, spacing: tuple[float, ...], window: int, radius: int, epsilon: float) -> BaseSplit:
+        """Histograms of the whole input, and window sizes in its samples."""
+        tables = torch.stack([contrast_table(sources[:, number]) for number in range(sources.shape[1])])
+        return cls(tables, per_axis(window, spacing), per_axis(radius, spacing), epsilon)
+
+    @property
+    def reach(self) -> int:
+        """How far it looks sideways."""
+        return max(max(self.window) + 1, 2 * max(self.radius))
+
+    def base(self, stack: Tensor) -> Tensor:
+        """Base of sources (N, S, *spatial)."""
+        return box_mean(stack, self.window, stack.ndim - 2)
+
+    def weights(self, stack: Tensor, base: Tensor) -> Tensor:
+        """Weights of the sources (N, S, *spatial) in the base."""
+        salient = _look_up(self.tables.to(stack.device), stack)
+        shares = salient / salient.sum(dim=1, keepdim=True).clamp(min=TINY)
+        smooth = guided_filter(shares, stack, self.radius, self.epsilon, stack.ndim - 2).clamp_(0, 1).add_(TINY)
+        return smooth.div_(smooth.sum(dim=1, keepdim=True))
 
 
 def contrast_table(values: Tensor) -> Tensor:

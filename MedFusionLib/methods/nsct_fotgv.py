@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
-from MedFusionLib.methods.additive import SliceBankFusion
-from MedFusionLib.methods.base import Fused, Global, MethodInfo
+from MedFusionLib.methods.base import FittedMethod, Fused, Global, MethodInfo
 from MedFusionLib.methods.nsct import ContourletFusion
 from MedFusionLib.methods.rules.activity import TINY
 from MedFusionLib.transforms.filters import box_mean
@@ -59,24 +58,28 @@ class DenoisedContourletFusion:
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedDenoised:
         """Contourlet windows, and the noise of every source in every slice."""
-        noise = torch.stack([_noise(one) for one in sources]).median(dim=0).values
-        strength = float(noise.max()) * self.strength
-        denoiser = None
-        if float(noise.max()) > CLEAN:
-            denoiser = TotalGeneralisedVariation(1 / strength, self.order, self.steps)
+        denoiser = denoiser_for(sources, self.order, self.strength, self.steps)
         return FittedDenoised(ContourletFusion().fit(sources, spacing), denoiser)
+
+
+def denoiser_for(
+    sources: Tensor, order: float = 1.2, strength: float = 0.7, steps: int = 120
+) -> TotalGeneralisedVariation | None:
+    """A denoiser for the noise of the noisiest of the sources (N, S, H, W); None where it is below one grey level."""
+    noise = float(torch.stack([_noise(one) for one in sources]).median(dim=0).values.max())
+    return TotalGeneralisedVariation(1 / (noise * strength), order, steps) if noise > CLEAN else None
 
 
 @dataclass(frozen=True)
 class FittedDenoised:
-    """Contourlet fusion, and a denoiser if the sources are noisy."""
+    """A fusion, and a denoiser if the sources are noisy."""
 
-    fusion: SliceBankFusion
+    fusion: FittedMethod
     denoiser: TotalGeneralisedVariation | None
 
     @property
     def support(self) -> Global:
-        """The contourlets'."""
+        """The fusion's."""
         return Global()
 
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:

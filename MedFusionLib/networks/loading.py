@@ -18,7 +18,7 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def load_network(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     """The network of that name, ready for inference on the CPU; shared, so do not change it.
 

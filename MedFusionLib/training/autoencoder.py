@@ -33,12 +33,12 @@ def load_crops(folder: Path | None) -> Photographs:
     return Photographs([images[n] for n in NAMES if n not in HELD_BACK], [images[n] for n in HELD_BACK])
 
 
-def photograph_batch(data: Photographs, generator: Generator) -> Tensor:
-    """Crops (B, 1, 64, 64), mirrored, turned, some darkened so that black background is known."""
+def photograph_batch(data: Photographs, generator: Generator, size: int = SIZE) -> Tensor:
+    """Crops (B, 1, size, size), mirrored, turned, some darkened so that black background is known."""
     found = []
     for _ in range(BATCH):
         image = data.train[int(torch.randint(0, len(data.train), (), generator=generator))]
-        found.append(luminance(flip_and_turn(crop(image, SIZE, generator), generator), generator))
+        found.append(luminance(flip_and_turn(crop(image, size, generator), generator), generator))
         if torch.rand((), generator=generator) < 0.25:
             found[-1] = (found[-1] - found[-1].mean()).clamp(min=0)
     return torch.stack(found)

@@ -7,7 +7,10 @@ from importlib import import_module
 from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
-NAMES = ("densefuse",)
+NAMES = (
+    "densefuse", "densefuse-tuned", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", 
+    "pyramid-cnn", "shearlet-cnn", 
+)  # fmt: skip
 
 
 def recipe_named(name: str) -> Recipe:

@@ -1,0 +1,150 @@
+"""Convex weights: a network that says how much of each source to take, per sample and per scale, and nothing else.
+
+Design
+------
+Every source is read by the same encoder; at a half and a quarter of the resolution the features of
+a source meet the mean and the maximum over all sources, so any number of sources in any order
+is welcome. The decoder gives a logit per source, sample and scale; a softmax over the sources turns
+them into weights. The sources are split into undecimated B-spline bands (which add up to them), the
+weighted bands are added, and the sum is held between the smallest and the largest value that any
+source has within one sample: a value outside that envelope cannot come out. What a source gives is
+known exactly: the contribution map is not an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from MedFusionLib.transforms.filters import symmetric_filter
+
+SPLINE = (6 / 16, 4 / 16, 1 / 16)
+"""Centre and right half."""
+SCALES = 3
+"""Two bands of detail, and the base."""
+WIDTHS = (12, 24, 40)
+ALIGNMENT = 4
+REACH = 64
+"""Samples beyond a tile that the weights depend on, rounded up."""
+
+
+class Meeting(nn.Module):
+    """Features of a source joined with the mean and the maximum over all sources."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.join = nn.Conv2d(3 * width, width, 1)
+
+    def forward(self, features: Tensor, sources: int) -> Tensor:
+        """(N * S, C, H, W) to the same shape."""
+        apart = features.unflatten(0, (-1, sources))
+        together = torch.stack((apart.mean(dim=1), apart.amax(dim=1)), dim=1).flatten(1, 2)
+        together = together[:, None].expand(-1, sources, -1, -1, -1).flatten(0, 1)
+        return features + torch.relu(self.join(torch.cat((features, together), dim=1)))
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a short cut."""
+
+    def __init__(self, width: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return torch.relu(features + self.second(torch.relu(self.first(features))))
+
+
+class ConvexWeights(nn.Module):
+    """Weights of the sources, per sample and scale."""
+
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+        super().__init__()
+        full, half, quarter = widths
+        self.stem = nn.Conv2d(1, full, 3, padding=1)
+        self.down = nn.Conv2d(full, half, 3, stride=2, padding=1)
+        self.middle = nn.Sequential(Residual(half))
+        self.middle_meeting = Meeting(half)
+        self.down_again = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.deep = nn.Sequential(Residual(quarter), Residual(quarter, dilation=2))
+        self.deep_meeting = Meeting(quarter)
+        self.deepest = nn.Sequential(Residual(quarter, dilation=2))
+        self.up_to_half = nn.Conv2d(quarter, half, 1)
+        self.middle_again = Meeting(half)
+        self.up_to_full = nn.Conv2d(half, full, 1)
+        self.fine = nn.Conv2d(full, full, 3, padding=1)
+        self.last = nn.Conv2d(full, SCALES, 3, padding=1)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Logits (N, S, SCALES, H, W) of sources (N, S, H, W)."""
+        height, width = sources.shape[-2:]
+        sources = F.pad(sources, (0, -width % ALIGNMENT, 0, -height % ALIGNMENT), mode="replicate")
+        count = sources.shape[1]
+        fine = torch.relu(self.stem(sources.flatten(0, 1)[:, None]))
+        half = self.middle_meeting(self.middle(torch.relu(self.down(fine))), count)
+        deep = self.deep_meeting(self.deep(torch.relu(self.down_again(half))), count)
+        deep = self.deepest(deep)
+        half = self.middle_again(torch.relu(half + _doubled(self.up_to_half(deep))), count)
+        fine = torch.relu(fine + _doubled(self.up_to_full(half)))
+        fine = torch.relu(self.fine(fine))
+        with torch.autocast(fine.device.type, enabled=False):
+            found = self.last(fine.float())
+        return found.unflatten(0, (-1, count))[..., :height, :width]
+
+
+def fuse_convex(network: nn.Module, sources: Tensor) -> Combination:
+    """Fuse sources (N, S, H, W)."""
+    return combine_bands(sources, torch.softmax(network(sources), dim=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """A fused image (N, H, W), and what every source gave (N, S, H, W)."""
+
+    image: Tensor
+    parts: Tensor
+
+
+def combine_bands(sources: Tensor, weights: Tensor, axes: Sequence[int] | None = None) -> Combination:
+    """Bands of the sources (N, S, *spatial), weighted, added and held within the envelope of the sources.
+
+    Parameters
+    ----------
+    sources : (N, S, *spatial) Tensor
+        In slices or a volume.
+    weights : (N, S, SCALES, *spatial) Tensor
+        At least 0, adding up to 1 over the sources.
+    axes : sequence of int or None
+        Negative numbers of the axes that are split into bands; None takes all spatial ones.
+    """
+    axes = range(2 - sources.ndim, 0) if axes is None else axes
+    parts, smooth = torch.zeros_like(sources), sources
+    for scale in range(SCALES - 1):
+        holes = [0.0] * (2**scale - 1)
+        coarser = symmetric_filter(smooth, [SPLINE[0], *holes, SPLINE[1], *holes, SPLINE[2]], axes)
+        parts = parts + weights[:, :, scale] * (smooth - coarser)
+        smooth = coarser
+    base_weights = weights[:, :, SCALES - 1]
+    parts = parts + base_weights * smooth
+    image = parts.sum(dim=1)
+    low, high = envelope(sources)
+    held = torch.minimum(torch.maximum(image, low), high)
+    return Combination(held, parts + base_weights * (held - image)[:, None])
+
+
+def envelope(sources: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value (N, *spatial) of any source within one sample along every axis."""
+    pool = {2: F.max_pool2d, 3: F.max_pool3d}[sources.ndim - 2]
+    high = pool(sources.amax(dim=1, keepdim=True), 3, stride=1, padding=1)
+    low = -pool(-sources.amin(dim=1, keepdim=True), 3, stride=1, padding=1)
+    return low[:, 0], high[:, 0]
+
+
+def _doubled(features: Tensor) -> Tensor:
+    return F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,34 @@
+"""EMFusion: a small densely connected network on both sources at once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from MedFusionLib.networks.layers import conv
+
+LEAK = 0.2
+
+
+class EMFusion(nn.Module):
+    """Three dense layers of 32 channels and a decoder [H. Xu, J. Ma, Inf. Fusion 76 (2021) 177-186]: 148,545 values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = conv(2, 32)
+        self.dense = nn.ModuleList(conv(32 * n, 32) for n in range(1, 3 + 1))
+        self.rebuild = nn.ModuleList(conv(a, b) for a, b in pairwise((128, 64, 32)))
+        self.last = conv(32, 1)
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Fused image (N, H, W) of sources (N, 2, H, W) in 0..1."""
+        features = F.leaky_relu(self.first(sources), LEAK)
+        for layer in self.dense:
+            features = torch.cat((features, F.leaky_relu(layer(features), LEAK)), dim=1)
+        for layer in self.rebuild:
+            features = F.leaky_relu(layer(features), LEAK)
+        with torch.autocast(features.device.type, enabled=False):
+            return (torch.tanh(self.last(features.float())) / 2 + 0.5)[:, 0]

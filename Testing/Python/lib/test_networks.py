@@ -1,0 +1,112 @@
+"""Networks: sizes as in the papers, overfitting one pair, loading, attribution."""
+
+import numpy as np
+import pytest
+import torch
+
+from MedFusionLib.errors import UnreadableFile
+from MedFusionLib.methods.catalogue import create_method, methods
+from MedFusionLib.networks import loading
+from MedFusionLib.networks.attribution import attributed_parts
+from MedFusionLib.networks.densefuse import DenseFuse
+from MedFusionLib.networks.emfusion import EMFusion
+from MedFusionLib.networks.ifcnn import IFCNN
+from MedFusionLib.networks.loading import count_parameters, load_network
+from MedFusionLib.networks.msdnet import MSDNet
+from MedFusionLib.networks.nestfuse import NestFuse
+from MedFusionLib.networks.pmgi import PMGI
+from MedFusionLib.networks.sdnet import SDNet
+from MedFusionLib.networks.u2fusion import U2Fusion
+from MedFusionLib.networks.vgg import VGG16
+from MedFusionLib.training.losses import ssim
+from MedFusionLib.training.recipe import Descent
+
+SIZES = {
+    DenseFuse: 74_193,
+    MSDNet: 291_473,
+    NestFuse: 2_732_761,
+    VGG16: 1_735_488,
+    U2Fusion: 659_217,
+    EMFusion: 148_545,
+    PMGI: 42_401,
+    SDNet: 67_091,
+    IFCNN: 83_843,
+}
+"""Trained values as the papers' own networks have them, running statistics of normalisation included."""
+WEIGHT_BYTES = 25e6
+
+
+@pytest.mark.parametrize("build", SIZES, ids=lambda build: build.__name__)
+def test_a_network_has_as_many_values_as_that_of_its_paper(build):
+    state = build().state_dict()
+    assert sum(value.numel() for name, value in state.items() if "num_batches" not in name) == SIZES[build]
+
+
+@pytest.mark.parametrize("build", [DenseFuse, EMFusion, PMGI, SDNet])
+def test_a_network_learns_one_picture_by_heart(build):
+    torch.manual_seed(0)
+    picture = torch.rand(1, 1, 12, 12).repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
+    shown = picture if build is DenseFuse else picture.expand(-1, 2, -1, -1)
+
+    def loss(network, image):
+        found = network(image)
+        return {"mse": (found.reshape(picture.shape) - picture).square().mean()}
+
+    training = Descent(build(), loss, 120, rate=5e-3)
+    first = training.advance(0, shown)["mse"]
+    for number in range(1, 120):
+        last = training.advance(number, shown)["mse"]
+    assert last < 0.1 * first
+    training.network.eval()
+
+
+def test_weights_that_do_not_fit_are_refused(monkeypatch):
+    monkeypatch.setattr(loading, "load_tensors", lambda name: {"nothing": torch.zeros(1)})
+    loading.load_network.cache_clear()
+    with pytest.raises(UnreadableFile, match="do not fit"):
+        load_network("densefuse", DenseFuse)
+    loading.load_network.cache_clear()
+
+
+def test_a_trained_auto_encoder_rebuilds_far_better_than_an_untrained_one():
+    picture = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)).repeat_interleave(4, -1)
+    picture = picture.repeat_interleave(4, -2)
+    torch.manual_seed(1)
+    trained, untrained = load_network("densefuse", DenseFuse), DenseFuse()
+    with torch.no_grad():
+        assert ssim(trained(picture), picture) > 0.97
+        assert ssim(untrained(picture), picture) < 0.5
+    assert count_parameters(trained) == 74_193
+
+
+def test_attribution_tells_from_which_source_the_values_come():
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.rand(1, 3, 40, 40, generator=generator) + 0.1
+    image = torch.where(torch.arange(40) < 20, sources[:, 0], sources[:, 2])
+    parts = attributed_parts(image, sources)
+    assert (parts.sum(dim=1) - image).abs().max() < 1e-6
+    shares = parts / image[:, None]
+    assert shares[0, 0, :, :15].mean() > 0.9 and shares[0, 2, :, 25:].mean() > 0.9
+    assert shares[0, 1].mean() < 0.05
+
+
+def test_attribution_gives_equal_sources_equal_parts_and_black_nothing():
+    one = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    parts = attributed_parts(one[:, 0], one.expand(-1, 2, -1, -1))
+    assert (parts[:, 0] - parts[:, 1]).abs().max() < 1e-5
+    assert attributed_parts(torch.zeros(1, 9, 9), torch.zeros(1, 2, 9, 9)).abs().max() == 0
+
+
+def test_all_weights_together_stay_small():
+    from importlib import resources
+
+    folder = resources.files("MedFusionLib.weights")
+    assert sum(len(e.read_bytes()) for e in folder.iterdir() if e.name.endswith(".safetensors")) < WEIGHT_BYTES
+
+
+@pytest.mark.parametrize("name", [info.name for info in methods() if info.family.endswith("networks")])
+def test_black_stays_black_under_a_network(name):
+    sources = np.zeros((2, 1, 48, 48), np.float32)
+    image = create_method(name).fit(torch.from_numpy(sources).transpose(0, 1), (1.0, 1.0))
+    found = image.fuse(torch.from_numpy(sources).transpose(0, 1)).image
+    assert found.abs().max() < 3 / 255
