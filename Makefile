@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
+WEIGHTS ?= trained-weights
+RECIPES ?= densefuse msdnet nestfuse siamese ifcnn
 DEMO_DATA := spm-runtime-r2024b==25.1.2.post4
 
-.PHONY: help demo test lint bench fuzz clean
+.PHONY: help demo test lint bench train fuzz clean
 
 help:
 	@echo "make demo   install, run the demo, draw pictures into $(OUT)/"
 	@echo "make test   install, run all tests"
 	@echo "make lint   check style"
 	@echo "make bench  measure speed against the usual ways"
+	@echo "make train  train the networks anew into $(WEIGHTS)/ (DATA=folder with pairs; RECIPES=names)"
 	@echo "make fuzz   feed damaged files to the readers for a minute"
 
 $(VENV)/.ready: pyproject.toml constraints.txt Makefile tools/install_torch.py
@@ -33,6 +36,10 @@ lint: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python Testing/Benchmarks/run.py
+
+train: $(VENV)/.ready
+	set -e; for recipe in $(RECIPES); do \
+		OMP_NUM_THREADS=1 $(BIN)/medfusion train $$recipe $(if $(DATA),--data $(DATA)) --out $(WEIGHTS); done
 
 # atheris guides by coverage where it has a wheel; without it files are mutated at random
 fuzz: $(VENV)/.ready

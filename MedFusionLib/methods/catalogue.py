@@ -10,6 +10,7 @@ from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.methods.brovey import Brovey
 from MedFusionLib.methods.contourlet import DecimatedContourletFusion
+from MedFusionLib.methods.convex import ConvexFusion
 from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
@@ -17,6 +18,7 @@ from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.densefuse_tuned import TunedDenseFuseFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
+from MedFusionLib.methods.emfusion import EnhancedMedicalFusion
 from MedFusionLib.methods.fast_two_scale import FastTwoScale
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
@@ -44,6 +46,7 @@ from MedFusionLib.methods.shearlet_cnn import ShearletNetworkFusion
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
+from MedFusionLib.methods.u2fusion import UnifiedFusion
 from MedFusionLib.methods.variational import VariationalFusion
 from MedFusionLib.methods.vgg16_fast import Vgg16Fast
 from MedFusionLib.methods.vgg16_zero import Vgg16Zero
@@ -80,6 +83,7 @@ CATALOGUE: tuple[type, ...] = (
     FastTwoScale,
     VariationalFusion,
     DenoisedContourletFusion,
+    ConvexFusion,
     DenseFuseFusion,
     MSDNetFusion,
     NestFuseFusion,
@@ -90,6 +94,8 @@ CATALOGUE: tuple[type, ...] = (
     MCFNetFusion,
     PyramidNetworkFusion,
     TunedDenseFuseFusion,
+    UnifiedFusion,
+    EnhancedMedicalFusion,
 )
 
 DEFAULTS = {

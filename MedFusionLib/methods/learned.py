@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,8 +13,8 @@ from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.networks.attribution import RADIUS, attributed_parts
 from MedFusionLib.networks.loading import on_device
 
-SAMPLES_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 21}
-"""Samples of a slice, times slices, that go through a network together: see the chunks of the engine."""
+BYTES_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
+"""Size of the largest intermediate of a strip: larger fresh tensors cost page faults on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,15 @@ class FittedNetwork:
         Multiple at which a tile must start (the decimation of the network).
     pairwise : bool
         Whether the network takes two sources only; further ones are then fused to the result in turn.
+    channels : int
+        Of its widest features; strips of rows are planned with it.
     """
 
     network: nn.Module
     reach: int | None
     alignment: int = 1
     pairwise: bool = False
+    channels: int = 64
 
     @property
     def support(self) -> Local | Global:
@@ -47,16 +51,29 @@ class FittedNetwork:
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, H, W)."""
         network = on_device(self.network, sources.device)
-        step = max(1, SAMPLES_AT_ONCE[sources.device.type] // sources[0, 0].numel())
         image = torch.empty_like(sources[:, 0])
-        parts = torch.empty_like(sources) if with_parts else None
-        for start in range(0, len(sources), step):
-            checkpoint()
-            some = slice(start, start + step)
-            image[some] = self._forward(network, sources[some]).float()
-            if parts is not None:
-                parts[some] = attributed_parts(image[some], sources[some])
-        return Fused(image, parts)
+        for number in range(len(sources)):
+            for rows, read in self._strips(sources):
+                checkpoint()
+                strip = self._forward(network, sources[number : number + 1, :, read])
+                start = rows.start - read.start
+                image[number, rows] = strip[0, start : start + rows.stop - rows.start].float()
+        if not with_parts:
+            return Fused(image)
+        parts = [attributed_parts(one, some) for one, some in zip(image.split(1), sources.split(1))]
+        return Fused(image, torch.cat(parts))
+
+    def _strips(self, sources: Tensor) -> Iterator[tuple[slice, slice]]:
+        """Ranges of rows, and the rows that the network must see for them."""
+        height, width = sources.shape[-2:]
+        step = height
+        if self.reach is not None:
+            at_once = BYTES_AT_ONCE[sources.device.type] // (4 * self.channels * sources.shape[1] * width)
+            step = max(at_once - 2 * self.reach, 2 * self.reach, self.alignment) // self.alignment * self.alignment
+        halo = 0 if self.reach is None else -(-self.reach // self.alignment) * self.alignment
+        for start in range(0, height, step):
+            stop = min(start + step, height)
+            yield slice(start, stop), slice(max(start - halo, 0), min(stop + halo, height))
 
     def _forward(self, network, sources: Tensor) -> Tensor:
         if not self.pairwise:

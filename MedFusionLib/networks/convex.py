@@ -41,10 +41,15 @@ class Meeting(nn.Module):
 
     def forward(self, features: Tensor, sources: int) -> Tensor:
         """(N * S, C, H, W) to the same shape."""
-        apart = features.unflatten(0, (-1, sources))
-        together = torch.stack((apart.mean(dim=1), apart.amax(dim=1)), dim=1).flatten(1, 2)
-        together = together[:, None].expand(-1, sources, -1, -1, -1).flatten(0, 1)
-        return features + torch.relu(self.join(torch.cat((features, together), dim=1)))
+        apart = [features[number::sources] for number in range(sources)]
+        mean, strongest = apart[0], apart[0]
+        for other in apart[1:]:
+            mean, strongest = mean + other, torch.maximum(strongest, other)
+        together = torch.cat((mean / sources, strongest), dim=1)
+        width = features.shape[1]
+        own = F.conv2d(features, self.join.weight[:, :width], self.join.bias)
+        shared = F.conv2d(together, self.join.weight[:, width:])
+        return features + torch.relu(own + shared.repeat_interleave(sources, dim=0))
 
 
 class Residual(nn.Module):

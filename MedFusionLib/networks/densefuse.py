@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from MedFusionLib.networks.layers import conv
+from MedFusionLib.networks.layers import conv, grown
 from MedFusionLib.transforms.filters import box_mean
 
 
@@ -21,10 +21,7 @@ class DenseEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Features (B, 4 * width, H, W) of an image (B, 1, H, W)."""
-        features = torch.relu(self.first(image))
-        for layer in self.dense:
-            features = torch.cat((features, torch.relu(layer(features))), dim=1)
-        return features
+        return grown(image, self.first, self.dense, torch.relu)
 
 
 class Decoder(nn.Module):
@@ -86,12 +83,16 @@ class TunedDenseFuse(FeatureFusion):
 
 def mean_features(features: Tensor) -> Tensor:
     """The addition rule, scaled so that equal sources stay themselves."""
-    return features.mean(dim=1)
+    first, *others = features.unbind(1)  # a sum over the axis would lose the order of the channels in memory
+    return sum(others, first) / features.shape[1]
 
 
 def strongest_features(features: Tensor) -> Tensor:
     """The larger of the features, for each channel and sample."""
-    return features.amax(dim=1)
+    first, *others = features.unbind(1)
+    for other in others:
+        first = torch.maximum(first, other)
+    return first
 
 
 def l1_weighted_features(features: Tensor) -> Tensor:
@@ -99,4 +100,4 @@ def l1_weighted_features(features: Tensor) -> Tensor:
     activity = box_mean(features.abs().sum(dim=2), 1, 2)
     total = activity.sum(dim=1, keepdim=True)
     weights = torch.where(total > 1e-6, activity / total.clamp(min=1e-6), 1 / features.shape[1])
-    return (features * weights[:, :, None]).sum(dim=1)
+    return sum(one * weight for one, weight in zip(features.unbind(1), weights[:, :, None].unbind(1)))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from MedFusionLib.networks.layers import conv
+from MedFusionLib.networks.layers import conv, grown
 
 LEAK = 0.2
 
@@ -25,9 +25,7 @@ class EMFusion(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fused image (N, H, W) of sources (N, 2, H, W) in 0..1."""
-        features = F.leaky_relu(self.first(sources), LEAK)
-        for layer in self.dense:
-            features = torch.cat((features, F.leaky_relu(layer(features), LEAK)), dim=1)
+        features = grown(sources, self.first, self.dense, lambda found: F.leaky_relu(found, LEAK))
         for layer in self.rebuild:
             features = F.leaky_relu(layer(features), LEAK)
         with torch.autocast(features.device.type, enabled=False):

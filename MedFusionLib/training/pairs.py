@@ -18,6 +18,7 @@ from torch import Tensor
 from MedFusionLib.colour import LUMA_WEIGHTS
 from MedFusionLib.errors import UsageError
 from MedFusionLib.io.picture import read_pixels
+from MedFusionLib.palette import find_palettes
 
 ORDER = ("mri", "mr", "ct", "pet", "pt", "spect", "nm")
 """Names of the folders of modalities; the anatomical ones come first."""
@@ -62,7 +63,7 @@ class Pairs:
         return found
 
 
-def read_pairs(folder: Path, held_back: dict[str, Sequence[str]] | None = None) -> Pairs:
+def read_pairs(folder: Path, held_back: dict[str, Sequence[str]] | None = None, colour: str = "luminance") -> Pairs:
     """All pairs below a folder, split by case.
 
     Parameters
@@ -71,6 +72,8 @@ def read_pairs(folder: Path, held_back: dict[str, Sequence[str]] | None = None) 
         With one sub-folder per set.
     held_back : dict or None
         Cases for the test, by set; None takes `HELD_BACK`.
+    colour : {"luminance", "palette"}
+        What becomes of colour pictures: their luminance, or the scalar behind their palette where there is one.
 
     Raises
     ------
@@ -81,23 +84,31 @@ def read_pairs(folder: Path, held_back: dict[str, Sequence[str]] | None = None) 
     train: list[Pair] = []
     test: list[Pair] = []
     for inside in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
-        for pair in _read_set(inside):
+        for pair in _read_set(inside, colour):
             (test if pair.case in held_back.get(pair.set, ()) else train).append(pair)
     if not train:
         raise UsageError(f"{folder} holds no pairs to train on", "SET/mri/NAME.png and SET/ct/NAME.png (or pet, spect)")
     return Pairs(train, test)
 
 
-def _read_set(folder: Path) -> list[Pair]:
+def _read_set(folder: Path, colour: str) -> list[Pair]:
     modalities = sorted((path for path in folder.iterdir() if path.name in ORDER), key=lambda p: ORDER.index(p.name))
     if len(modalities) != 2:
         return []
     names = sorted(path.name for path in modalities[0].glob("*.png") if (modalities[1] / path.name).is_file())
-    pairs = []
-    for name in names:
-        pixels = np.stack([_grey(read_pixels(path / name)) for path in modalities])
-        pairs.append(Pair(folder.name, Path(name).stem[:-3], name, pixels))
-    return pairs
+    sides = [[read_pixels(path / name) for name in names] for path in modalities]
+    grey = [_scalars(side) if colour == "palette" else [_grey(pixels) for pixels in side] for side in sides]
+    return [Pair(folder.name, Path(name).stem[:-3], name, np.stack(both)) for name, *both in zip(names, *grey)]
+
+
+def _scalars(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Scalars behind the palettes of colour pictures, 8 bit; luminance where there is none."""
+    palettes = iter(find_palettes([pixels for pixels in pictures if pixels.ndim == 3]))
+    found = []
+    for pixels in pictures:
+        palette = next(palettes) if pixels.ndim == 3 else None
+        found.append(_grey(pixels) if palette is None else np.rint(255 * palette.to_scalar(pixels)).astype(np.uint8))
+    return found
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:

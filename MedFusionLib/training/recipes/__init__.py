@@ -8,8 +8,8 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "densefuse", "densefuse-tuned", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", 
-    "pyramid-cnn", "shearlet-cnn", 
+    "convex", "densefuse", "densefuse-tuned", "emfusion", "mcfnet", "mmi-fuse", "msdnet",
+    "nestfuse", "pyramid-cnn", "shearlet-cnn", "u2fusion",
 )  # fmt: skip
 
 

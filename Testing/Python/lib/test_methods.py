@@ -94,7 +94,9 @@ def test_swapping_the_sources_of_a_symmetric_method_changes_nothing(name, mode):
 def test_constant_sources_give_a_constant_between_them(name, mode):
     sources = sources_for(mode) * 0 + torch.tensor([0.2, 0.6]).reshape(1, 2, *[1] * (len(LAYOUTS[mode]) - 2))
     image = fused(name, sources, mode).image
-    slack = 1e-5 if INFOS[name].identity_psnr is None else 0.1  # a network rebuilds values only nearly
+    # a network rebuilds values only nearly, and sees black beyond the border
+    is_exact = INFOS[name].identity_psnr is None and not INFOS[name].family.endswith("networks")
+    slack = 1e-5 if is_exact else 0.1
     assert image.max() - image.min() < slack
     assert 0.2 - slack <= image.mean() <= 0.6 + slack
 

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.methods.catalogue import create_method, methods
 from MedFusionLib.networks import loading
 from MedFusionLib.networks.attribution import attributed_parts
+from MedFusionLib.networks.convex import ConvexWeights, combine_bands, envelope
 from MedFusionLib.networks.densefuse import DenseFuse
 from MedFusionLib.networks.emfusion import EMFusion
 from MedFusionLib.networks.ifcnn import IFCNN
@@ -95,6 +98,30 @@ def test_attribution_gives_equal_sources_equal_parts_and_black_nothing():
     parts = attributed_parts(one[:, 0], one.expand(-1, 2, -1, -1))
     assert (parts[:, 0] - parts[:, 1]).abs().max() < 1e-5
     assert attributed_parts(torch.zeros(1, 9, 9), torch.zeros(1, 2, 9, 9)).abs().max() == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 4), volume=st.booleans())
+def test_convex_weights_invent_nothing_and_know_what_every_source_gave(seed, count, volume):
+    shape = (1, count, 6, 18, 21) if volume else (2, count, 23, 26)
+    sources = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    found = create_method("convex").fit(sources, (1.0,) * (len(shape) - 2)).fuse(sources, with_parts=True)
+    low, high = envelope(sources)
+    assert (found.image >= low - 1e-6).all() and (found.image <= high + 1e-6).all()
+    assert (found.parts.sum(dim=1) - found.image).abs().max() < 1e-6
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    turned = create_method("convex").fit(sources, (1.0,) * (len(shape) - 2)).fuse(sources[:, order])
+    assert (turned.image - found.image).abs().max() < 1e-5
+
+
+def test_the_network_of_convex_weights_is_small_and_its_bands_add_up():
+    assert count_parameters(ConvexWeights()) < 300_000
+    sources = torch.rand(1, 2, 20, 24, generator=torch.Generator().manual_seed(0))
+    same = combine_bands(sources[:, :1].expand(-1, 2, -1, -1), torch.full((1, 2, 3, 20, 24), 0.5))
+    assert (same.image - sources[:, 0]).abs().max() < 1e-6
+    only_first = torch.zeros(1, 2, 3, 20, 24)
+    only_first[:, 0] = 1
+    assert (combine_bands(sources, only_first).image - sources[:, 0]).abs().max() < 1e-6
 
 
 def test_all_weights_together_stay_small():

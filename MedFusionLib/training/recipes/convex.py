@@ -1,0 +1,155 @@
+"""Convex weights: trained without ground truth to keep what either source shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Generator, Tensor, nn
+
+from MedFusionLib.networks.convex import ConvexWeights, fuse_convex
+from MedFusionLib.training import objectives as measure
+from MedFusionLib.training.augment import crop, flip_and_turn, luminance, misalign, noise, turn_and_scale, uniform
+from MedFusionLib.training.fusion import PAIR_DATA
+from MedFusionLib.training.held_back import pair_figures
+from MedFusionLib.training.losses import ms_ssim
+from MedFusionLib.training.pairs import Pairs, read_pairs
+from MedFusionLib.training.recipe import Descent, Recipe
+
+STEPS, SIZE, AT_ONCE, MOST = 1800, 128, 3, 12
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One thing to keep, in relation to what maximum and average keep of the same picture.
+
+    Parameters
+    ----------
+    weight : float
+        Price of a shortfall of 1.
+    share, surplus : float
+        The goal: this share of what they keep, and so much more.
+    reference : str
+        "maximum", or "better" of maximum and average.
+    pull : float
+        Share of the price that is paid for what is missing to 1, so that goals can be exceeded.
+    """
+
+    weight: float
+    share: float = 1.0
+    surplus: float = 0.0
+    reference: str = "maximum"
+    pull: float = 0.05
+
+
+GOALS = {
+    "q_mi": Goal(3.0, share=0.86),
+    "scd": Goal(1.5, share=0.88),
+    "qabf": Goal(3.0, surplus=0.02),
+    "vif": Goal(2.1, surplus=0.03),
+    "ssim": Goal(2.0, surplus=0.005),
+    "ms_ssim": Goal(1.0, surplus=0.01),
+    "func": Goal(1.5, surplus=0.005),
+    "anat": Goal(1.0, surplus=0.01),
+    "vif_w": Goal(2.0, share=0.98, pull=0.0),
+    "ssim_w": Goal(8.0, surplus=-0.008, reference="better", pull=0.0),
+    "clin": Goal(12.0, surplus=0.01, reference="better", pull=0.0),
+}
+"""The last three are conditions: the worse source, and the worse of function and anatomy."""
+INVENTED = 60.0
+"""Price of edges that are stronger than in every source."""
+
+
+def values(fused: Tensor, sources: Tensor) -> dict[str, Tensor]:
+    """All that the goals speak of, (B,) each, for images in 0..1: fused (B, 1, H, W), sources (B, 2, H, W)."""
+    fused, sources = 255 * fused, 255 * sources
+    anatomical, functional = sources.split(1, dim=1)
+    both = (anatomical, functional)
+    fidelity = [measure.information_fidelity(source, fused) for source in both]
+    alike = [measure.similarity(source, fused) for source in both]
+    func = measure.functional_fidelity(fused, functional)
+    anat = measure.anatomical_detail(fused, anatomical, functional)
+    return {
+        "q_mi": sum(measure.mutual_information(source, fused) for source in both),
+        "scd": measure.difference_correlation(fused, sources),
+        "qabf": measure.edge_preservation(fused, sources),
+        "vif": sum(fidelity),
+        "vif_w": torch.minimum(*fidelity),
+        "ssim": sum(alike) / 2,
+        "ssim_w": torch.minimum(*alike),
+        "ms_ssim": torch.stack([sum(ms_ssim(s[None] / 255, f[None] / 255) for s in pair) / 2
+                                for f, pair in zip(fused, sources[:, :, None])]),
+        "func": func,
+        "anat": anat,
+        "clin": torch.minimum(func, anat),
+    }  # fmt: skip
+
+
+def loss(network: nn.Module, sources: Tensor) -> dict[str, Tensor]:
+    """What falls short of the goals."""
+    fused = fuse_convex(network, sources).image[:, None]
+    found = values(fused, sources)
+    with torch.no_grad():
+        maximum = values(sources.amax(dim=1, keepdim=True), sources)
+        average = values(sources.mean(dim=1, keepdim=True), sources)
+    terms = {}
+    for name, goal in GOALS.items():
+        kept = maximum[name] if goal.reference == "maximum" else torch.maximum(maximum[name], average[name])
+        short = (goal.share * kept + goal.surplus - found[name]).clamp(min=0)
+        terms[name] = goal.weight * (short + goal.pull * (1 - found[name])).mean()
+    terms["invented"] = INVENTED * measure.invented_edges(fused * 255, sources * 255).mean()
+    return terms
+
+
+def batch(data: Pairs, generator: Generator) -> Tensor:
+    """One pair of three sets, (3, 2, SIZE, SIZE)."""
+    found, sets = [], list(data.sets().values())
+    if len(sets) > AT_ONCE:
+        sets = [sets[number] for number in torch.randperm(len(sets), generator=generator)[:AT_ONCE].tolist()]
+    for pairs in sets:
+        images = pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor()
+        images = flip_and_turn(turn_and_scale(images, generator), generator)
+        images = crop(images, SIZE, generator, least=0.35)
+        if uniform(generator, 0, 1) < 0.3:
+            images = luminance(images, generator, 0.2)
+        if uniform(generator, 0, 1) < 0.3:
+            images = misalign(images, generator)
+        if uniform(generator, 0, 1) < 0.2:
+            images = noise(images, generator)
+        found.append(images)
+    return torch.stack(found)
+
+
+def figures(network: nn.Module, data: Pairs) -> dict:
+    """All that the goals speak of on the cases held back, beside the untrained network, maximum and average."""
+    torch.manual_seed(RECIPE.seed)
+    untrained = ConvexWeights()
+    fusions = {"convex": network, "untrained": untrained.eval()}
+    return pair_figures({name: partial(_image, each) for name, each in fusions.items()}, data.test, most=MOST)
+
+
+def _image(network: nn.Module, sources: Tensor) -> Tensor:
+    return fuse_convex(network, sources).image
+
+
+RECIPE = Recipe(
+    name="convex",
+    build=ConvexWeights,
+    load=read_pairs,
+    batch=batch,
+    begin=partial(Descent, loss=loss, steps=STEPS, rate=2e-3),
+    steps=STEPS,
+    figures=figures,
+    needs_data=True,
+    about={
+        "title": "Convex weights",
+        "citation": "MedFusion, own design: networks/convex.py",
+        "reproduces": "nothing; trained without ground truth on what pictures keep of their sources: information, "
+        "edges, "
+        "structure, function, anatomy, in relation to maximum and average",
+        "guessed": f"prices and goals, {STEPS} steps of one crop of {SIZE} x {SIZE} samples of each set",
+        **PAIR_DATA,
+        "intended_use": "weights of registered sources in 0..1 for fusion; no diagnosis",
+    },
+)
