@@ -22,6 +22,7 @@ from MedFusionLib.methods.emfusion import EnhancedMedicalFusion
 from MedFusionLib.methods.fast_two_scale import FastTwoScale
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
+from MedFusionLib.methods.ifcnn import IFCNNFusion
 from MedFusionLib.methods.ihs import IntensityHueSaturation
 from MedFusionLib.methods.jsr import JointSparseFusion
 from MedFusionLib.methods.l0_nsct_sr import L0ContourletSparseFusion
@@ -39,10 +40,17 @@ from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
 from MedFusionLib.methods.nsst import ShearletFusion
 from MedFusionLib.methods.nsst_papcnn import ShearletPulseCoupledFusion
 from MedFusionLib.methods.pca import PrincipalComponents
+from MedFusionLib.methods.pmgi import PMGIFusion
 from MedFusionLib.methods.pyramid_cnn import PyramidNetworkFusion
 from MedFusionLib.methods.ratio_pyramid import RatioPyramidFusion
 from MedFusionLib.methods.rules.named import rule_named
+from MedFusionLib.methods.sdnet import SDNetFusion
 from MedFusionLib.methods.shearlet_cnn import ShearletNetworkFusion
+from MedFusionLib.methods.siamese_l0_nsct_sr import SiameseL0Fusion
+from MedFusionLib.methods.siamese_laplacian import SiameseLaplacianFusion
+from MedFusionLib.methods.siamese_nsct import SiameseContourletFusion
+from MedFusionLib.methods.siamese_nsct_fotgv import SiameseDenoisedFusion
+from MedFusionLib.methods.siamese_nsst_curvelet import SiameseShearletCurveletFusion
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
@@ -96,6 +104,14 @@ CATALOGUE: tuple[type, ...] = (
     TunedDenseFuseFusion,
     UnifiedFusion,
     EnhancedMedicalFusion,
+    IFCNNFusion,
+    PMGIFusion,
+    SDNetFusion,
+    SiameseLaplacianFusion,
+    SiameseContourletFusion,
+    SiameseShearletCurveletFusion,
+    SiameseDenoisedFusion,
+    SiameseL0Fusion,
 )
 
 DEFAULTS = {

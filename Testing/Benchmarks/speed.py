@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from baselines import directional, measures, pyramid, sparse
+from baselines import directional, measures, networks, pyramid, sparse
 from scipy import ndimage
 from timing import Contest
 
 from MedFusionLib.methods.additive import SliceBankFusion
+from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.rules import ChooseMax, Weighted
 from MedFusionLib.metrics.edge_preservation import edge_preservation
 from MedFusionLib.metrics.histogram import grey_levels, mutual_information
 from MedFusionLib.metrics.similarity import structural_similarity
 from MedFusionLib.metrics.visual_fidelity import information_fidelity
+from MedFusionLib.networks.densefuse import DenseFuse
+from MedFusionLib.networks.loading import load_network
 from MedFusionLib.sparse.convolutional import Coder
 from MedFusionLib.sparse.dictionaries import load_dictionary
 from MedFusionLib.sparse.patches import PatchGrid
@@ -28,6 +31,8 @@ SHAPE, QUICK_SHAPE = (128, 256, 256), (32, 128, 128)
 LEVELS = 3
 CHUNK_SAMPLES = 1 << 19
 FEW_SLICES = 8
+DENSEFUSE_PRODUCTS = 87_984
+"""Multiplications per fused sample of two sources."""
 
 
 def contests(shape: tuple[int, int, int]) -> list[Contest]:
@@ -37,6 +42,7 @@ def contests(shape: tuple[int, int, int]) -> list[Contest]:
         _laplacian(first, second),
         *_shearlets(first, second),
         _stationary(first),
+        *_networks(first, second),
         *_sparse(first[len(first) // 2]),
         *_metrics([first * 255, second * 255], (first + second) * 127.5),
     ]
@@ -99,6 +105,39 @@ def _stationary(volume: np.ndarray) -> Contest:
         f"Stationary wavelets there and back, {LEVELS} levels", "pywt.swt2 slice by slice", ours,
         lambda: directional.stationary(volume, transform.wavelet, LEVELS), _largest, gate=1.3, tolerance=1e-4,
     )  # fmt: skip
+
+
+def _networks(first: np.ndarray, second: np.ndarray) -> list[Contest]:
+    """DenseFuse, exact and in bfloat16, against the public way and against its own multiplications at full speed."""
+    few = slice(0, FEW_SLICES)
+    stack = torch.from_numpy(np.stack([first[few], second[few]], axis=1))
+    fitted = DenseFuseFusion("addition").fit(stack, (1.0, 1.0))
+    public = networks.PublicDenseFuse().take(list(load_network("densefuse", DenseFuse).parameters()))
+    layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    image = torch.rand(1, 64, 128, stack.shape[-1]).contiguous(memory_format=torch.channels_last)
+    per_sample = image.shape[2] * image.shape[3] * 64 * 64 * 9
+    rounds = round(stack[:, 0].numel() * DENSEFUSE_PRODUCTS / per_sample)
+
+    def ours(precision: torch.dtype | None) -> np.ndarray:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision is not None):
+            return fitted.fuse(stack).image.numpy()
+
+    def ceiling() -> None:
+        with torch.inference_mode():
+            for _ in range(rounds):
+                layer(image)
+
+    def theirs() -> np.ndarray:
+        return networks.fuse_slices(public, first[few], second[few])
+
+    slice_by_slice = "padding layers, channels first, slice by slice"
+    return [
+        Contest("DenseFuse, exact", slice_by_slice, lambda: ours(None), theirs, _largest, gate=1.2, tolerance=1e-5),
+        Contest("DenseFuse, bfloat16", slice_by_slice, lambda: ours(torch.bfloat16), theirs, _largest, gate=2.0,
+                tolerance=0.02),
+        Contest("DenseFuse, exact, against as many products in one layer", "conv 64 to 64", lambda: ours(None), ceiling,
+                lambda own, other: 0.0, gate=0.6, tolerance=0.0),
+    ]  # fmt: skip
 
 
 def _sparse(plane: np.ndarray) -> list[Contest]:

@@ -8,8 +8,8 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "convex", "densefuse", "densefuse-tuned", "emfusion", "mcfnet", "mmi-fuse", "msdnet",
-    "nestfuse", "pyramid-cnn", "shearlet-cnn", "u2fusion",
+    "convex", "convex-free", "densefuse", "densefuse-tuned", "emfusion", "ifcnn", "mcfnet", "mmi-fuse", "msdnet",
+    "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "u2fusion",
 )  # fmt: skip
 
 

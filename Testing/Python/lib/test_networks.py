@@ -37,6 +37,8 @@ SIZES = {
 }
 """Trained values as the papers' own networks have them, running statistics of normalisation included."""
 WEIGHT_BYTES = 25e6
+LIFTED = {"ifcnn": 9, "sdnet": 20}
+"""Grey levels by which these lift black, as their sentences in the catalogue say."""
 
 
 @pytest.mark.parametrize("build", SIZES, ids=lambda build: build.__name__)
@@ -136,4 +138,4 @@ def test_black_stays_black_under_a_network(name):
     sources = np.zeros((2, 1, 48, 48), np.float32)
     image = create_method(name).fit(torch.from_numpy(sources).transpose(0, 1), (1.0, 1.0))
     found = image.fuse(torch.from_numpy(sources).transpose(0, 1)).image
-    assert found.abs().max() < 3 / 255
+    assert found.abs().max() < LIFTED.get(name, 3) / 255

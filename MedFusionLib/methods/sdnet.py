@@ -1,0 +1,42 @@
+"""Fusion by SDNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from MedFusionLib.methods.base import MethodInfo
+from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.networks.loading import load_network
+from MedFusionLib.networks.sdnet import SDNet
+from MedFusionLib.weights import card
+
+REACH = 6
+
+
+@dataclass(frozen=True)
+class SDNetFusion:
+    """Squeezed so that both sources can be drawn from the fused image; two sources at a time."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="sdnet",
+        title="SDNet",
+        family="end-to-end networks",
+        citation="H. Zhang, J. Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image "
+        "fusion, Int. J. Comput. Vis. 129 (2021) 2761-2785",
+        sentence="Both sources must be readable from the fused image: washed out, black lifted by 14 of 255; for "
+        "comparison only.",
+        reproduces="Layers and loss with its pixel-wise decision on gradients; equal weights of both intensities "
+        "(our choice).",
+        dims=(2,),
+        weights=card("sdnet")["sha256"],
+        is_symmetric=False,
+        identity_psnr=20.0,
+        memory_factor=200.0,
+    )
+
+    def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
+        """Nothing depends on the input."""
+        return FittedNetwork(load_network("sdnet", SDNet), REACH * (sources.shape[1] - 1), pairwise=True)
