@@ -1,11 +1,15 @@
 """Run work in a thread while the application stays alive."""
 
+import contextlib
+import gc
 import threading
 import time
 
 import slicer
 
 POLL_SECONDS = 0.03
+YOUNG = 1
+"""Generation of the collector that is emptied between two looks at the work."""
 
 
 class Task:
@@ -46,13 +50,15 @@ class Task:
         self.isRunning = True
         started = time.monotonic()
         try:
-            thread.start()
-            while thread.is_alive():
-                thread.join(POLL_SECONDS)
-                done, total = self._done
-                spent = time.monotonic() - started
-                onProgress(done, total, spent * (total - done) / done if done else None)
-                slicer.app.processEvents()
+            with _garbageStaysInThisThread():
+                thread.start()
+                while thread.is_alive():
+                    thread.join(POLL_SECONDS)
+                    gc.collect(YOUNG)
+                    done, total = self._done
+                    spent = time.monotonic() - started
+                    onProgress(done, total, spent * (total - done) / done if done else None)
+                    slicer.app.processEvents()
         finally:
             self.isRunning = False
         if self._error is not None:
@@ -67,3 +73,15 @@ class Task:
 
     def _progress(self, done, total):
         self._done = (done, total)
+
+
+@contextlib.contextmanager
+def _garbageStaysInThisThread():
+    """Keep the collector from running in other threads: a widget or node in a dead cycle dies where it was made."""
+    wasEnabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wasEnabled:
+            gc.enable()

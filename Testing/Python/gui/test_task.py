@@ -1,5 +1,6 @@
 """The application stays alive while work runs in a thread."""
 
+import gc
 import threading
 import time
 
@@ -76,3 +77,30 @@ def test_a_cancelled_task_can_run_again(task, stage):
     assert task.run(until_cancelled, ignore) == "stopped"
     stage.on_events = None
     assert task.run(lambda progress, cancelled: cancelled(), ignore) is False
+
+
+class Buried:
+    """An object in a cycle with itself that tells in which thread it was finalised."""
+
+    def __init__(self, threads):
+        self.itself = self
+        self.threads = threads
+
+    def __del__(self):
+        self.threads.append(threading.current_thread())
+
+
+def test_dead_objects_of_the_main_thread_are_never_finalised_in_the_worker(task):
+    threads = []
+
+    def work(progress, cancelled):
+        return sum(len([[]]) for _ in range(200_000) for _kept in [[{}, {}]])
+
+    def litter(done, total, secondsLeft):
+        for _ in range(50):
+            Buried(threads)
+
+    litter(0, 100, None)
+    assert task.run(work, litter) == 200_000
+    assert set(threads) == {threading.main_thread()}
+    assert gc.isenabled()

@@ -258,9 +258,11 @@ def test_an_unknown_kind_is_refused(case, tmp_path, capsys):
 def test_a_large_volume_is_written_without_a_copy_of_it(case, tmp_path):
     result = case.result(Geometry((64, 512, 512), case.reference.geometry.ijk_to_ras))
     options = ExportOptions(multiframe=True)
+    kinds = ["pm", "sc", "sc-grey"]
+    export_result(case.result(), [case.reference], kinds, tmp_path / "small", options)  # the imports are not counted
     tracemalloc.start()
     try:
-        export_result(result, [case.reference], ["pm", "sc", "sc-grey"], tmp_path, options)
+        export_result(result, [case.reference], kinds, tmp_path / "large", options)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
