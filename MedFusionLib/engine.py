@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from MedFusionLib.allocation import keep_freed_memory
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted, UsageError
 from MedFusionLib.interrupt import stoppable
 from MedFusionLib.methods.base import FittedMethod, FusionMethod, Local
@@ -136,6 +137,7 @@ def run(
         When the method cannot do what is asked (dimensions, number of sources, device).
     """
     options = options or EngineOptions()
+    keep_freed_memory()
     device = choose_device(options.device)
     _check_request(method, sources, options)
     job = _Job(method, sources, spacing_kji, options, slice_axis, progress, cancelled or (lambda: False))

@@ -51,8 +51,8 @@ def main(arguments: list[str]) -> int:
     text = PAGE.read_text(encoding="utf-8")
     tables = {"cards": cards(), **{colour: figures(one) for colour, one in record.items()}}
     for marker, table in tables.items():
-        pattern = f"(<!-- {marker} -->\n).*?(\n<!-- /{marker} -->)"
-        text = re.sub(pattern, lambda match, table=table: match[1] + table + match[2], text, flags=re.DOTALL)
+        pattern = f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)"
+        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text, flags=re.DOTALL)
     PAGE.write_text(text, encoding="utf-8")
     return 0
 

@@ -13,7 +13,7 @@ from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.networks.attribution import RADIUS, attributed_parts
 from MedFusionLib.networks.loading import on_device
 
-BYTES_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
+BYTES_AT_ONCE = {"cpu": 20 << 20, "cuda": 1 << 30}
 """Size of the largest intermediate of a strip: larger fresh tensors cost page faults on the CPU."""
 
 
@@ -69,7 +69,9 @@ class FittedNetwork:
         step = height
         if self.reach is not None:
             at_once = BYTES_AT_ONCE[sources.device.type] // (4 * self.channels * sources.shape[1] * width)
-            step = max(at_once - 2 * self.reach, 2 * self.reach, self.alignment) // self.alignment * self.alignment
+            most = max(at_once - 2 * self.reach, 2 * self.reach, self.alignment)
+            even = -(-height // -(-height // most))  # as many strips as needed, all of one size
+            step = -(-even // self.alignment) * self.alignment
         halo = 0 if self.reach is None else -(-self.reach // self.alignment) * self.alignment
         for start in range(0, height, step):
             stop = min(start + step, height)

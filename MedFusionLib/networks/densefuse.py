@@ -21,7 +21,7 @@ class DenseEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Features (B, 4 * width, H, W) of an image (B, 1, H, W)."""
-        return grown(image, self.first, self.dense, torch.relu)
+        return grown(image, self.first, self.dense, torch.relu_)
 
 
 class Decoder(nn.Module):
@@ -35,7 +35,7 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Image (B, 1, H, W) of features (B, C, H, W)."""
         for layer in self.layers:
-            features = torch.relu(layer(features))
+            features = torch.relu_(layer(features))
         with torch.autocast(features.device.type, enabled=False):
             return self.last(features.float())
 

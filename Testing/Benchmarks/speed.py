@@ -8,6 +8,7 @@ from baselines import directional, measures, networks, pyramid, sparse
 from scipy import ndimage
 from timing import Contest
 
+from MedFusionLib.allocation import keep_freed_memory
 from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
@@ -37,6 +38,7 @@ DENSEFUSE_PRODUCTS = 87_984
 
 def contests(shape: tuple[int, int, int]) -> list[Contest]:
     """All contests on two phantoms and their mean, (K, J, I)."""
+    keep_freed_memory()  # as the engine does; the baselines profit alike
     first, second = phantom(shape, 1), phantom(shape, 2)
     return [
         _laplacian(first, second),
