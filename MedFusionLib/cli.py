@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             MedFusionError(f"Unexpected {type(error).__name__}", "", "Please report it with the text above"), parsed
         )
     print(json.dumps(document, indent=2, allow_nan=False) if parsed.json else parsed.command.show(document))
-    return 0
+    return parsed.command.exit_code(document)
 
 
 def _with_points_joined(arguments: Sequence[str]) -> list[str]:

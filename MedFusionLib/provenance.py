@@ -33,7 +33,7 @@ def provenance_record(sources: tuple[Volume, ...], parameters: dict[str, Any], r
         SHA-256.
     """
     return {
-        "software": {"MedFusion": __version__, "Python": platform.python_version(), **_versions()},
+        "software": {"MedFusion": __version__, "Python": platform.python_version(), **recorded_versions()},
         "system": {"os": platform.system(), "machine": platform.machine()},
         "parameters": parameters,
         "run": run,
@@ -68,7 +68,8 @@ def peak_memory_mb() -> float | None:
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
 
-def _versions() -> dict[str, str]:
+def recorded_versions() -> dict[str, str]:
+    """Versions of the libraries that results depend on."""
     found = {}
     for name in RECORDED_PACKAGES:
         try:

@@ -32,6 +32,8 @@ class Command:
         Takes the parsed arguments and returns the JSON document.
     show : callable
         Turns the document into text for a person.
+    exit_code : callable
+        Exit code of a document; 0 unless a command says otherwise.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], dict[str, Any]]
     show: Callable[[dict[str, Any]], str]
+    exit_code: Callable[[dict[str, Any]], int] = lambda document: 0
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:

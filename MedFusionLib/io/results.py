@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from MedFusionLib.errors import UnreadableFile, UsageError
 from MedFusionLib.intensity import Window
+from MedFusionLib.io.atomic_folder import whole_folder
 from MedFusionLib.io.plain import plain
 from MedFusionLib.io.segmentation_file import read_segmentation, write_segmentation
 from MedFusionLib.io.write import disk_error, write_nifti
@@ -61,21 +60,26 @@ def save_result(result: FusionResult, folder: str | Path, *, overwrite: bool = F
     if maps not in MAPS:
         raise UsageError(f"Maps as {maps!r}", "one of " + ", ".join(MAPS))
     check_target(folder, overwrite=overwrite)
-    temporary = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-        files = _write_files(result, temporary, maps)
-        text = json.dumps({**describe_result(result), "files": files, "format": FORMAT}, indent=2, allow_nan=False)
-        (temporary / RESULT_FILE).write_text(text + "\n", encoding="utf-8")
-        os.chmod(temporary, 0o755)
-        _take_place(temporary, folder)
+        with whole_folder(folder) as temporary:
+            write_result(result, temporary, maps=maps)
     except OSError as error:
         raise disk_error(error, folder) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def write_result(result: FusionResult, folder: Path, *, maps: str = "uint8") -> dict:
+    """Write a result's files into an empty folder, ``result.json`` last, and return that record.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the folder cannot be written.
+    """
+    record = {**describe_result(result), "files": _write_files(result, folder, maps), "format": FORMAT}
+    text = json.dumps(record, indent=2, allow_nan=False)
+    (folder / RESULT_FILE).write_text(text + "\n", encoding="utf-8")
+    return record
 
 
 def check_target(folder: str | Path, *, overwrite: bool = False) -> None:
@@ -246,23 +250,6 @@ def _colours(path: Path) -> np.ndarray:
 
     stored = np.ascontiguousarray(np.asarray(nibabel.load(path).dataobj).T)
     return stored.view(np.uint8).reshape(*stored.shape, 3)
-
-
-def _take_place(temporary: Path, folder: Path) -> None:
-    """Put the new folder where the old one was; the old one comes back if that fails."""
-    if not folder.exists():
-        temporary.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent)) / "result"
-    folder.rename(aside)
-    try:
-        temporary.rename(folder)
-    except BaseException:
-        aside.rename(folder)
-        raise
-    finally:
-        if folder.exists():
-            shutil.rmtree(aside.parent, ignore_errors=True)
 
 
 def _check_writable(folder: Path) -> None:
