@@ -29,6 +29,8 @@ _PUBLIC = {
     "fuse": "pipeline",
     "segment_tumour": "tumour",
     "evaluate": "metrics",
+    "plan_batch": "batch",
+    "run_batch": "batch",
 }
 
 __all__ = ["__version__", "methods", *_PUBLIC]

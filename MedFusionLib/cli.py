@@ -22,7 +22,7 @@ from MedFusionLib.io.plain import plain
 
 OWN_COMMANDS = (
     "inspect", "suv", "check", "register", "methods", "fuse", "fuse_folder", "evaluate", "segment", "export", "send",
-    "train",
+    "train", "batch",
 )  # fmt: skip
 PLUGINS = ("MedFusionScene.commands",)
 UNEXPECTED = 1

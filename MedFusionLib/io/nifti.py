@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,25 @@ def read_nifti(path: Path) -> RawImage:
             "a complete NIfTI file",
             "Copy or export it again",
         ) from error
+
+
+def stated_voxels(path: Path) -> int:
+    """Number of voxels that the header of a NIfTI file states; nothing but the header is read.
+
+    Raises
+    ------
+    UnreadableFile
+        When it is not a readable NIfTI file.
+    """
+    import nibabel
+
+    try:
+        _check_start(path)
+        return math.prod(int(length) for length in nibabel.load(path).shape)
+    except MedFusionError:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"{path.name} is not a readable NIfTI file ({type(error).__name__})") from error
 
 
 def _read(path: Path) -> RawImage:

@@ -1,0 +1,74 @@
+"""Read the sources of a case, and tell their bytes apart by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from MedFusionLib.batch.plan import PlannedCase, Source, Wishes
+from MedFusionLib.errors import UnreadableFile
+from MedFusionLib.io import read_volume
+from MedFusionLib.io.dicom import read_series
+from MedFusionLib.io.dicom_files import find_series
+from MedFusionLib.io.identity import digest_of_all, file_digest, hashed_uid
+from MedFusionLib.io.meaning import stem_of
+from MedFusionLib.methods.catalogue import methods
+from MedFusionLib.provenance import recorded_versions
+from MedFusionLib.volume import Volume
+
+
+def read_source(source: Source) -> Volume:
+    """The volume of a source.
+
+    Raises
+    ------
+    MedFusionError
+        As `read_volume` does; UnreadableFile when the series is no longer there.
+    """
+    if source.series is None:
+        return read_volume(source.path, source.modality, source.unit, part=source.part)
+    series = _series(source)
+    return read_series(series, source.modality, source.unit, part=source.part)
+
+
+def fingerprint(case: PlannedCase, wishes: Wishes) -> str:
+    """SHA-256 of everything that the results of a case depend on: input bytes, wishes, versions, weights.
+
+    Raises
+    ------
+    UnreadableFile
+        When an input is not there.
+    """
+    files = [source.path for source in case.sources]
+    named = [path for path in (case.tumour, case.roi, *case.transforms) if path and Path(path).is_file()]
+    facts = {
+        "inputs": [_digest(source) for source in case.sources],
+        "named": [file_digest(Path(path)) for path in named],
+        "sources": [{**asdict(source), "path": "", "voxels": 0} for source in case.sources],
+        "case": [case.seed, None if case.tumour in files else case.tumour if case.tumour not in named else "file"],
+        "wishes": asdict(wishes),
+        "versions": recorded_versions(),
+        "weights": {info.name: info.weights for info in methods() if info.weights and info.name in wishes.methods},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest(source: Source) -> str:
+    path = Path(source.path)
+    if not path.exists():
+        raise UnreadableFile(f"No file or folder {path.name}", "the sources of the plan")
+    if source.series is not None:
+        return digest_of_all(file_digest(header.path) for header in _series(source).headers)
+    if path.is_dir():
+        return digest_of_all(file_digest(file) for file in sorted(path.rglob("*")) if file.is_file())
+    beside = path.with_name(stem_of(path) + ".json")
+    return digest_of_all(file_digest(file) for file in (path, beside) if file.is_file())
+
+
+def _series(source: Source):
+    for series in find_series(Path(source.path)):
+        if hashed_uid(series.uid) == source.series:
+            return series
+    raise UnreadableFile("A series of the plan is no longer there", "the same files as when the plan was made")
