@@ -45,9 +45,16 @@ def metric_rows(records: Sequence[dict]) -> list[dict]:
 
 
 def measure_rows(records: Sequence[dict]) -> list[dict]:
-    """One row per case and lesion; numbers and texts only."""
-    return [{"id": record["id"], **{key: value for key, value in lesion.items() if not isinstance(value, (dict, list))}}
-            for record in records for lesion in record.get("measures", [])]  # fmt: skip
+    """One row per case and lesion: its size, and what was measured on each source (``PT_max``, ``PT_unit`` ...)."""
+    return [{"id": record["id"], **_flat(lesion)} for record in records for lesion in record.get("measures", [])]
+
+
+def _flat(lesion: dict) -> dict:
+    row = {key: value for key, value in lesion.items() if not isinstance(value, (dict, list))}
+    for source in lesion.get("sources", []):
+        row |= {f"{source['modality']}_{key}": value for key, value in source.items()
+                if key != "modality" and not isinstance(value, (dict, list))}  # fmt: skip
+    return row
 
 
 def _write_rows(path: Path, rows: list[dict]) -> None:

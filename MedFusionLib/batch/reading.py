@@ -10,27 +10,29 @@ from pathlib import Path
 from MedFusionLib.batch.plan import PlannedCase, Source, Wishes
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.io import read_volume
-from MedFusionLib.io.dicom import read_series
+from MedFusionLib.io.dicom import one_series, read_series_audited
 from MedFusionLib.io.dicom_files import find_series
 from MedFusionLib.io.identity import digest_of_all, file_digest, hashed_uid
 from MedFusionLib.io.meaning import stem_of
+from MedFusionLib.io.suv_audit import SuvAudit
 from MedFusionLib.methods.catalogue import methods
 from MedFusionLib.provenance import recorded_versions
 from MedFusionLib.volume import Volume
 
 
-def read_source(source: Source) -> Volume:
-    """The volume of a source.
+def read_source(source: Source) -> tuple[Volume, SuvAudit | None]:
+    """The volume of a source, and the account of its SUV where it was made from DICOM.
 
     Raises
     ------
     MedFusionError
         As `read_volume` does; UnreadableFile when the series is no longer there.
     """
-    if source.series is None:
-        return read_volume(source.path, source.modality, source.unit, part=source.part)
-    series = _series(source)
-    return read_series(series, source.modality, source.unit, part=source.part)
+    path = Path(source.path)
+    if source.series is None and not path.is_dir():
+        return read_volume(path, source.modality, source.unit, part=source.part), None
+    series = one_series(path) if source.series is None else _series(source)
+    return read_series_audited(series, source.modality, source.unit, part=source.part)
 
 
 def fingerprint(case: PlannedCase, wishes: Wishes) -> str:

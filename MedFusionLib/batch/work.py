@@ -110,7 +110,8 @@ def _make(plan: Plan, case: PlannedCase, folder: Path, progress: Progress, cance
 
     wishes = plan.wishes
     names = wishes.methods or (None,)
-    sources = Case([read_source(source) for source in case.sources])
+    read = [read_source(source) for source in case.sources]
+    sources, audits = Case([volume for volume, _ in read]), [audit for _, audit in read if audit is not None]
     logger.info("read %d sources", len(sources.sources))
     found: dict[str, FusionResult] = {}
     warnings: list[str] = []
@@ -128,6 +129,7 @@ def _make(plan: Plan, case: PlannedCase, folder: Path, progress: Progress, cance
             made = export_result(result, [case.sources[0].path], list(wishes.export), folder / "dicom" / method)
             warnings += made.warnings
     record = _record(case, found, warnings)
+    record["suv"] = [audit.as_json() for audit in audits]
     if wishes.with_reports:
         from MedFusionLib.batch.case_page import write_case_page
 
@@ -149,7 +151,9 @@ def _fuse(sources: Case, case: PlannedCase, wishes: Wishes, method, first: Fusio
 
 def _record(case: PlannedCase, found: dict[str, FusionResult], warnings: list[str]) -> dict:
     first = next(iter(found.values()))
-    said = [reason for reason in first.alignment.reasons if first.alignment.status != "pass"]
+    said = [] if first.alignment.status == "pass" else [
+        f"Alignment {first.alignment.status}: {' '.join(first.alignment.reasons[:1])}"
+    ]  # fmt: skip
     for method, result in found.items():
         said += [f"{method}: {warning}" for warning in result.metrics.get("trust", {}).get("warnings", [])]
     said += warnings

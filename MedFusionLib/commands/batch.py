@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from MedFusionLib.commands.base import Command, interruptible, parse_parameters, table
 from MedFusionLib.engine import DEVICES, MODES, PRECISIONS
 from MedFusionLib.errors import UsageError
+from MedFusionLib.volume import MODALITIES
 
 LEVELS = ("participant", "group")
 MEGABYTES_PER_GB = 1024
@@ -24,6 +25,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--participant-label", nargs="+", default=[], metavar="ID", help="only these participants")
     parser.add_argument("--pick", default="", metavar="NAME[,NAME]",
                         help="sources by modality or a word of their names, reference first")  # fmt: skip
+    parser.add_argument("--unit", action="append", default=[], metavar="MODALITY=UNIT",
+                        help="for files that do not say, for example PT=SUVbw")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="show the plan, do nothing")
     parser.add_argument("--method", default="", metavar="M[,M]", help="one or more methods (default by modality pair)")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the methods")
@@ -52,7 +55,7 @@ def run(arguments) -> dict:
 
     plan = plan_batch(
         arguments.input, arguments.out, _wishes(arguments), participants=arguments.participant_label,
-        pick=_names(arguments.pick), shard=arguments.shard,
+        pick=_names(arguments.pick), units=_units(arguments.unit), shard=arguments.shard,
     )  # fmt: skip
     if arguments.dry_run:
         return {"plan": plan.as_json(), "estimate": estimate(plan, arguments.workers), "cases": []}
@@ -134,6 +137,16 @@ def _wishes(arguments):
         methods, arguments.mode, arguments.device, arguments.precision, arguments.register, arguments.tumour,
         arguments.force, parameters, _names(arguments.trust), export, with_reports=not arguments.no_reports,
     )  # fmt: skip
+
+
+def _units(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        modality, equals, unit = text.partition("=")
+        if not equals or modality not in MODALITIES:
+            raise UsageError(f"The unit {text!r}", "MODALITY=UNIT, for example PT=SUVbw")
+        found[modality] = unit
+    return found
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -109,9 +109,22 @@ def read_series(
     part: int | None = None,
 ) -> Volume:
     """Read a series that `find_series` found; arguments and errors as for `read_dicom`."""
+    return read_series_audited(series, modality, unit, name=name, tracer=tracer, part=part)[0]
+
+
+def read_series_audited(
+    series: Series,
+    modality: str | None = None,
+    unit: str | Unit | None = None,
+    *,
+    name: str | None = None,
+    tracer: int | None = None,
+    part: int | None = None,
+) -> tuple[Volume, SuvAudit | None]:
+    """As `read_series`, with the account of the factors where the series became SUV."""
     said, asked = check_modality(modality), parse_unit(unit)
     with _boundary(series):
-        return _read(series, said, asked, name, tracer, part)[0]
+        return _read(series, said, asked, name, tracer, part)
 
 
 def read_suv(path: Path, variant: str = "bw", *, tracer: int | None = None) -> tuple[Volume, SuvAudit]:
