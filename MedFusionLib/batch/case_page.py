@@ -12,9 +12,9 @@ from MedFusionLib.batch.pages import render
 from MedFusionLib.batch.plan import PlannedCase
 from MedFusionLib.io.plain import plain
 from MedFusionLib.result import FusionResult
+from MedFusionLib.units import parse_unit
 
 PAGE, THUMBNAIL = "report.html", "thumbnail.txt"
-_MEASURES = ("volume_ml", "surface_cm2", "longest_3d_mm", "axial_long_mm", "axial_short_mm")
 _PER_SOURCE = ("min", "mean", "median", "max", "sd", "suv_peak", "tlg")
 
 
@@ -65,9 +65,9 @@ def _lesions(result: FusionResult) -> list[dict]:
         return []
     found = []
     for lesion in result.tumour.measures:
-        sizes = [(key, lesion[key]) for key in _MEASURES if isinstance(lesion.get(key), (int, float))]
+        sizes = [(key, value) for key, value in lesion.items() if isinstance(value, (int, float))]
         per_source = [
-            {"modality": one["modality"], "unit": one["unit"] or "unit unknown",
+            {"modality": one["modality"], "unit": str(parse_unit(one["unit"])),
              "values": [(key, one[key]) for key in _PER_SOURCE if isinstance(one.get(key), (int, float))]}
             for one in lesion.get("sources", [])
         ]  # fmt: skip
