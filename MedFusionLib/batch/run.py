@@ -117,18 +117,21 @@ def run_batch(
         raise UsageError(f"{workers} workers", "at least one")
     started = time.monotonic()
     describe_data_set(plan)
-    crew = _Crew(plan, workers, memory_mb, scheduler)
-    found, stopped = _collect(crew, plan, progress or (lambda event: None), cancelled or (lambda: False), fail_fast)
+    crew = _Crew(plan, workers, memory_mb, scheduler, fail_fast=fail_fast)
+    found = _collect(crew, plan, progress or (lambda event: None), cancelled or (lambda: False))
     records = tuple(found.get(case.id) or failed(case, STOPPED) for case in plan.cases)
     write_group(plan)
-    return BatchReport(records, time.monotonic() - started, stopped)
+    return BatchReport(records, time.monotonic() - started, crew.was_stopped)
 
 
 class _Crew:
     """Threads that each feed one worker from one list of cases."""
 
-    def __init__(self, plan: Plan, count: int, memory_mb: float | None, scheduler: str | None) -> None:
+    def __init__(
+        self, plan: Plan, count: int, memory_mb: float | None, scheduler: str | None, *, fail_fast: bool
+    ) -> None:
         self.plan = plan
+        self._fail_fast = fail_fast
         self.events: queue.SimpleQueue = queue.SimpleQueue()
         self._cases: queue.SimpleQueue = queue.SimpleQueue()
         for case in plan.cases:
@@ -142,6 +145,11 @@ class _Crew:
             made = [Worker(plan, memory_mb) for _ in range(min(count, len(plan.cases)))]
         self._workers = made
         self.threads = [threading.Thread(target=self._feed, args=(worker,), daemon=True) for worker in made]
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether cases were left out."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Take no further case, and stop those that run."""
@@ -162,12 +170,14 @@ class _Crew:
                 except Cancelled:
                     return
                 self.events.put((case.id, 100, record))
+                if self._fail_fast and record["status"] == "failed":
+                    self.stop()
 
 
-def _collect(crew: _Crew, plan: Plan, progress, cancelled, fail_fast: bool) -> tuple[dict[str, dict], bool]:
-    """Records by case, and whether the batch was stopped; events are handed on in this thread."""
+def _collect(crew: _Crew, plan: Plan, progress, cancelled) -> dict[str, dict]:
+    """Records by case; events are handed on in this thread."""
     found: dict[str, dict] = {}
-    started, stopped = time.monotonic(), False
+    started = time.monotonic()
     for thread in crew.threads:
         thread.start()
     while any(thread.is_alive() for thread in crew.threads) or not crew.events.empty():
@@ -179,11 +189,9 @@ def _collect(crew: _Crew, plan: Plan, progress, cancelled, fail_fast: bool) -> t
             if record is not None:
                 found[name] = record
             progress(Event(name, percent, record, len(found), len(plan.cases), _left(started, found, plan)))
-        failed_one = fail_fast and any(record["status"] == "failed" for record in found.values())
-        if not stopped and (failed_one or cancelled()):
-            stopped = True
+        if not crew.was_stopped and cancelled():
             crew.stop()
-    return found, stopped
+    return found
 
 
 def _left(started: float, found: dict, plan: Plan) -> float | None:

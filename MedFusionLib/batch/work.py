@@ -14,7 +14,7 @@ from MedFusionLib.batch.derivatives import RESULTS, write_named
 from MedFusionLib.batch.plan import Plan, PlannedCase, Wishes, problem_of
 from MedFusionLib.batch.reading import fingerprint, read_source
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted
-from MedFusionLib.io.atomic_folder import whole_folder
+from MedFusionLib.io.atomic_folder import remove_leftovers, whole_folder
 from MedFusionLib.io.plain import plain
 from MedFusionLib.io.results import write_result
 from MedFusionLib.io.write import atomic, disk_error
@@ -82,6 +82,7 @@ def _attempt(plan: Plan, case: PlannedCase, progress: Progress, cancelled: Calla
     if case.problem is not None:
         return failed(case, case.problem)
     folder, wanted = Path(plan.out) / case.folder, fingerprint(case, plan.wishes)
+    remove_leftovers(folder)
     older = read_record(folder)
     if older is not None and older["fingerprint"] == wanted:
         logger.info("inputs, wishes, versions and weights are those of the result that is there")

@@ -27,7 +27,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         As the system says; the target is then as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    holder = Path(tempfile.mkdtemp(prefix=f".partial-{folder.name}-", dir=folder.parent))
     try:
         temporary = holder / "new"
         temporary.mkdir(mode=0o755)
@@ -41,8 +41,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left beside their targets; nothing may be writing there."""
-    for leftover in folder.glob(".partial-*"):
+    """Remove what killed processes left beside this target; nobody else may be writing it."""
+    for leftover in folder.parent.glob(f".partial-{folder.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

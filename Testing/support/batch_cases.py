@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from dicom_writer import Recipe, pet_tags, write_series
 
 import MedFusionLib as mf
+from dicom_writer import Recipe, pet_tags, write_series
 from MedFusionLib.volume import Geometry, Volume
 from phantoms import head_pair
 
