@@ -16,7 +16,7 @@ BIDS_VERSION = "1.10.0"
 RESULTS = "medfusion"
 """Folder with the complete result folders of a case, one per method."""
 _DATATYPES = {"pet": "pet"}
-_IGNORED = ("**/medfusion/**", "**/dicom/**", "logs/**", "*.html", "*.tsv", "**/*.html", "**/case.json", "**/ct/**")
+_IGNORED = ("medfusion/", "dicom/", "logs/", "ct/", "*.html", "/*.tsv", "case.json", "thumbnail.txt", ".partial-*")
 
 
 def describe_data_set(plan: Plan) -> None:
@@ -57,12 +57,14 @@ def write_named(case: PlannedCase, method: str, result: FusionResult, results: P
         "SourceUnits": [source.unit.code for source in result.sources],
         "SourceModalities": [source.modality for source in result.sources],
         "SpatialReference": "orig",
+        "SkullStripped": False,
         "Method": method,
         "Parameters": result.provenance.get("parameters", {}).get("parameters", {}),
     }
     _write(place / f"{stem}_{suffix}.json", json.dumps(sidecar, indent=2) + "\n")
     if result.tumour is not None:
-        _write_tumour(result, place / f"{case.id}_desc-tumour_dseg", sidecar["Sources"])
+        (folder / "anat").mkdir(exist_ok=True)
+        _write_tumour(result, folder / "anat" / f"{case.id}_desc-tumour_dseg", sidecar["Sources"])
 
 
 def sources_of(case: PlannedCase, result: FusionResult) -> list[str]:
@@ -87,7 +89,12 @@ def _write_tumour(result: FusionResult, stem: Path, sources: list[str]) -> None:
     write_nifti(found.labels, found.geometry, path)
     rows = ["index\tname"] + [f"{segment.label}\t{safe_cell(segment.name)}" for segment in found.segments]
     _write(stem.with_name(stem.name + ".tsv"), "\n".join(rows) + "\n")
-    sidecar = {"Description": "Tumour", "Manual": not found.source.notes, "Sources": sources}
+    sidecar = {
+        "Description": "Tumour",
+        "Manual": not found.source.notes,
+        "Sources": sources,
+        "SpatialReference": "orig",
+    }
     _write(stem.with_name(stem.name + ".json"), json.dumps(sidecar, indent=2) + "\n")
 
 

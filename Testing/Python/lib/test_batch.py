@@ -191,7 +191,7 @@ def test_two_methods_share_registration_and_tumour(manifest, tmp_path):
     assert set(record["methods"]) == {"average", "maximum"}
     results = [mf.load_result(tmp_path / "sub-01" / "medfusion" / name) for name in record["methods"]]
     assert results[0].tumour.measures[0]["volume_ml"] == results[1].tumour.measures[0]["volume_ml"]
-    assert (tmp_path / "sub-01" / "pet" / "sub-01_desc-tumour_dseg.nii.gz").is_file()
+    assert (tmp_path / "sub-01" / "anat" / "sub-01_desc-tumour_dseg.nii.gz").is_file()
 
 
 def test_the_command_prints_one_document_and_exits_1_when_a_case_failed(manifest, tmp_path, capsys):
