@@ -16,7 +16,7 @@ BIDS_VERSION = "1.10.0"
 RESULTS = "medfusion"
 """Folder with the complete result folders of a case, one per method."""
 _DATATYPES = {"pet": "pet"}
-_IGNORED = ("medfusion/", "dicom/", "logs/", "ct/", "*.html", "/*.tsv", "case.json", "thumbnail.txt", ".partial-*")
+_IGNORED = ("medfusion", "dicom", "logs", "ct", "*.html", "/*.tsv", "case.json", "thumbnail.txt", ".partial-*")
 
 
 def describe_data_set(plan: Plan) -> None:
