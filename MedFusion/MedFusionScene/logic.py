@@ -13,7 +13,7 @@ from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Case
 from MedFusionScene.nodes import volume_from_node
 from MedFusionScene.segmentations import segmentation_from_node
-from MedFusionScene.show import show_result
+from MedFusionScene.show import ResultNodes, show_result
 
 
 def fuse_nodes(
@@ -60,7 +60,7 @@ def fuse_nodes(
         tumour = segmentation_from_node(tumour)
     result = MedFusionLib.fuse(case, method, mode, device, precision, tumour=tumour,
                                progress=progress, cancelled=cancelled, **options)  # fmt: skip
-    return show(result, nodes, scene, name=name)
+    return show(result, nodes, scene, name=name).main
 
 
 def prepare(nodes: Sequence) -> Case:
@@ -81,9 +81,9 @@ def prepare(nodes: Sequence) -> Case:
     return Case([replace(volume, array=volume.array.copy()) for volume in volumes])
 
 
-def show(result: FusionResult, nodes: Sequence, scene=None, *, name: str | None = None):
-    """Put a result beside its source nodes and return the node to look at; call it in the main thread."""
+def show(result: FusionResult, nodes: Sequence, scene=None, *, name: str | None = None) -> ResultNodes:
+    """Put a result beside its source nodes; call it in the main thread."""
     made = show_result(result, scene or slicer.mrmlScene, source_nodes=nodes)
     if name:
         made.main.SetName(name)
-    return made.main
+    return made

@@ -16,12 +16,16 @@ logger = logging.getLogger(__name__)
 
 
 class Panel:
-    """Connects the widgets of the .ui file with the parameter node and the work."""
+    """Connects the widgets of the .ui file with the parameter node and the work.
+
+    result, resultNodes - The newest fusion and its nodes, for the sections after it; None before the first one.
+    """
 
     def __init__(self, ui, logic):
         self.ui, self.logic = ui, logic
         self.task = Task()
         self.parameters = None
+        self.result = self.resultNodes = None
         self._guiTag = None
         self._isBusy = False
         self.inputs = InputsSection(ui, self.refresh)
@@ -49,6 +53,7 @@ class Panel:
         self.task.cancel()
         self.disconnectGui()
         self.parameters = None
+        self.result = self.resultNodes = None
 
     def refresh(self):
         """Say what is chosen, and enable Apply or say why not."""
@@ -99,8 +104,8 @@ class Panel:
             return _("The scene was closed meanwhile; the result was dropped.")
         if self.task.isCancelled():
             return _("Cancelled.")
-        fused = show(result, nodes)
-        parameters.fusedVolume = fused
+        self.result, self.resultNodes = result, show(result, nodes)
+        parameters.fusedVolume = self.resultNodes.main
         return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )
