@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,6 +77,10 @@ class EngineOptions:
         ):
             if value not in allowed:
                 raise UsageError(f"Unknown {name} {value!r}", "one of " + ", ".join(allowed))
+
+    def without_parts(self) -> EngineOptions:
+        """The same, but only the fused array is wanted."""
+        return replace(self, with_parts=False)
 
 
 @dataclass(frozen=True, eq=False)

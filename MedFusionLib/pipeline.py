@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from MedFusionLib.colour import DEFAULT_TABLE, compose
+from MedFusionLib.assembly import assemble, measured, with_optional_maps
+from MedFusionLib.colour import DEFAULT_TABLE
 from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
-from MedFusionLib.errors import Cancelled, UsageError
+from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.interrupt import asking
+from MedFusionLib.placement import Placed, place
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
 from MedFusionLib.region import Region
-from MedFusionLib.result import FusionResult, Verdict
+from MedFusionLib.request import FusionRequest
+from MedFusionLib.result import FusionResult
 from MedFusionLib.segmentation import Segmentation
-from MedFusionLib.tumour import refuse_misaligned, tumour_of, with_fused_contrast
-from MedFusionLib.units import FUSION_INDEX
-from MedFusionLib.volume import Case, Origin, Volume
-
-PROGRESS_TOTAL = 100
-_ALIGNED, _FUSED, _MAPPED = 15, 75, 90
-OPTIONAL_MAPS = ("loss", "stability")
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """Progress in percent and cancel, between the steps of the pipeline."""
-
-    progress: Callable[[int, int], None]
-    cancelled: Callable[[], bool]
-
-    def reached(self, percent: int) -> None:
-        if self.cancelled():
-            raise Cancelled()
-        self.progress(percent, PROGRESS_TOTAL)
+from MedFusionLib.steps import FUSED, MAPPED, PLACED, PROGRESS_TOTAL, Clock, Steps
+from MedFusionLib.tumour import tumour_of, with_fused_contrast
+from MedFusionLib.volume import Case
 
 
 def fuse(
@@ -116,150 +100,98 @@ def fuse(
     UsageError, NotSupported, ResourcesExhausted, Cancelled
         As their messages say; nothing is written.
     """
-    from MedFusionLib.align import check_alignment, in_reference_space, to_reference
-    from MedFusionLib.methods.catalogue import create_method, default_for
-
-    if len(case.sources) < 2:
-        raise UsageError("One source cannot be fused", "at least two sources")
-    _check_wishes(register, maps)
-    method = method or default_for([source.modality for source in case.sources])
-    fusion = create_method(method, parameters)
-    mode = choose_mode(mode, fusion.info.dims, case.reference.geometry.shape)
-    options = EngineOptions(mode=mode, device=device, precision=precision, workers=workers, with_parts=True)
-    steps = _Steps(progress or (lambda done, total: None), cancelled or (lambda: False))
-    clock = _Clock()
-
-    steps.reached(0)
-    transforms = _transforms(transform, len(case.sources))
-    with asking(steps.cancelled):
-        transforms, registrations = _register(case, register, transforms)
-        verdict = check_alignment(case, transforms=transforms)
-    if not force:
-        refuse_misaligned(verdict)
-    aligned = to_reference(case, transforms=transforms)
-    native = in_reference_space(case, aligned, transforms)
-    lesions = tumour_of(native, tumour, seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=True)
-    clock.lap("align")
-    steps.reached(_ALIGNED)
-
-    chosen = _windows(aligned, windows)
-    stack = np.stack([normalise(source, window) for source, window in zip(aligned.sources, chosen)])
-    clock.lap("normalise")
-    slice_axis = case.reference.geometry.slice_axis
-    output = run(
-        fusion, stack, case.reference.geometry.spacing_kji_mm, options, slice_axis=slice_axis,
-        progress=lambda done, total: steps.progress(_ALIGNED + (_FUSED - _ALIGNED) * done // total, PROGRESS_TOTAL),
-        cancelled=steps.cancelled,
+    request = FusionRequest(
+        method, mode, device, precision, register, transform, tumour, parameters=parameters, windows=windows,
+        seed=seed, roi=roi, liver=liver, blood_pool=blood_pool, force=force, table=table, workers=workers, maps=maps,
     )  # fmt: skip
-    clock.lap("fuse")
-    steps.reached(_FUSED)
-    plane = slice_axis if mode == "slice" else None
-    with asking(steps.cancelled):
-        result = _assemble(aligned, chosen, stack, output, plane, verdict, table)
-        lesions = with_fused_contrast(lesions, result.fused)
-        result = replace(result, tumour=lesions, transforms=tuple(transforms))
-        if "stability" in maps:
-
-            def again(sources: np.ndarray) -> np.ndarray:
-                spacing, alone = case.reference.geometry.spacing_kji_mm, replace(options, with_parts=False)
-                return run(fusion, sources, spacing, alone, slice_axis=slice_axis, cancelled=steps.cancelled).fused
-
-            result = replace(result, stability=_stability(result, stack, again))
-        if "loss" in maps:
-            result = replace(result, loss=_loss(result, stack, plane))
-        clock.lap("maps")
-        steps.reached(_MAPPED)
-        result = replace(result, metrics=_metrics(stack, result))
-    clock.lap("measure")
-    asked = {
-        "method": method, "parameters": parameters or {}, "mode": mode, "device": device, "precision": precision,
-        "forced": bool(force and verdict.status == "fail"),
-        "colour_table": None if result.colour is None else table,
-        "transforms": [t is not None for t in transforms], "register": register or "none",
-        "registrations": registrations, "maps": list(maps), "windows": [window.as_json() for window in chosen],
-        "tumour": tumour if isinstance(tumour, str) and lesions and lesions.source.notes else bool(lesions),
-    }  # fmt: skip
-    clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))
-    record = provenance_record(case.sources, asked, {**output.report, "clipped_fraction": clipped})
-    steps.reached(PROGRESS_TOTAL)
-    return replace(result, timings=clock.total(), provenance={**record, "peak_mb": peak_memory_mb()})
+    return _Fusion(case, request, Steps.of(progress, cancelled)).result()
 
 
-def _assemble(aligned, windows, stack, output: EngineOutput, slice_axis, verdict: Verdict, table: str) -> FusionResult:
-    """Colour and maps of trust around the fused array."""
-    from MedFusionLib.trust import contribution_map, foreground_of, invention_map
+class _Fusion:
+    """One fusion on its way: place, fuse, assemble, measure, record."""
 
-    geometry = aligned.reference.geometry
-    array = np.clip(output.fused, 0, 1)
-    fused = Volume(array, geometry, "OT", FUSION_INDEX, "Fused " + aligned.pair_code, Origin(
-        frame_of_reference=aligned.reference.source.frame_of_reference))  # fmt: skip
-    result = FusionResult(
-        fused=fused,
-        sources=aligned.sources,
-        windows=windows,
-        colour=None,
-        contribution=contribution_map(output.parts, foreground_of(stack), slice_axis=slice_axis),
-        invention=invention_map(array, stack, slice_axis=slice_axis),
-        alignment=verdict,
-    )
-    hue = result.functional_index
-    return result if hue is None else replace(result, colour=compose(array, stack[hue], table))
+    def __init__(self, case: Case, request: FusionRequest, steps: Steps) -> None:
+        from MedFusionLib.methods.catalogue import create_method, default_for
 
+        if len(case.sources) < 2:
+            raise UsageError("One source cannot be fused", "at least two sources")
+        self.case, self.request, self.steps, self.clock = case, request, steps, Clock()
+        self.geometry = case.reference.geometry
+        self.name = request.method or default_for([source.modality for source in case.sources])
+        self.method = create_method(self.name, request.parameters)
+        self.options = EngineOptions(
+            mode=choose_mode(request.mode, self.method.info.dims, self.geometry.shape), device=request.device,
+            precision=request.precision, workers=request.workers, with_parts=True,
+        )  # fmt: skip
 
-def _loss(result: FusionResult, stack: np.ndarray, slice_axis: int | None) -> np.ndarray:
-    from MedFusionLib.trust import loss_map
+    def result(self) -> FusionResult:
+        """Do it all; nothing is written."""
+        request, steps, clock = self.request, self.steps, self.clock
+        steps.reached(0)
+        placed = place(self.case, request, steps)
+        lesions = self._tumour(placed)
+        clock.lap("align")
+        steps.reached(PLACED)
 
-    return loss_map(result.fused.array, stack, result.fused.geometry.spacing_kji_mm, slice_axis=slice_axis)
+        windows = _windows(placed.aligned, request.windows)
+        stack = np.stack([normalise(source, window) for source, window in zip(placed.aligned.sources, windows)])
+        clock.lap("normalise")
+        output = self._run(stack)
+        clock.lap("fuse")
+        steps.reached(FUSED)
 
+        plane = self.geometry.slice_axis if self.options.mode == "slice" else None
+        with asking(steps.cancelled):
+            result = assemble(placed, windows, stack, output, plane, request.table)
+            result = with_optional_maps(result, stack, plane, request.maps, self._again)
+            result = result.changed(tumour=with_fused_contrast(lesions, result.fused))
+            clock.lap("maps")
+            steps.reached(MAPPED)
+            result = measured(result, stack)
+        clock.lap("measure")
+        record = self._record(placed, output, result)
+        steps.reached(PROGRESS_TOTAL)
+        return result.changed(timings=clock.total(), provenance={**record, "peak_mb": peak_memory_mb()})
 
-def _stability(result: FusionResult, stack: np.ndarray, again: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    from MedFusionLib.trust import stability_map
+    def _tumour(self, placed: Placed) -> Segmentation | None:
+        wish = self.request
+        return tumour_of(
+            placed.native, wish.tumour, seed=wish.seed, roi=wish.roi, liver=wish.liver, blood_pool=wish.blood_pool,
+            force=True,  # whether the sources line up has been decided already
+        )  # fmt: skip
 
-    return stability_map(again, result.fused.array, stack, result.fused.geometry.spacing_kji_mm)
+    def _run(self, stack: np.ndarray) -> EngineOutput:
+        def progress(done: int, total: int) -> None:
+            self.steps.progress(PLACED + (FUSED - PLACED) * done // total, PROGRESS_TOTAL)
 
+        return run(
+            self.method, stack, self.geometry.spacing_kji_mm, self.options, slice_axis=self.geometry.slice_axis,
+            progress=progress, cancelled=self.steps.cancelled,
+        )  # fmt: skip
 
-def _metrics(stack: np.ndarray, result: FusionResult) -> dict:
-    from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.metrics import evaluate, roles_of
-    from MedFusionLib.trust import foreground_of, trust_report
+    def _again(self, stack: np.ndarray) -> np.ndarray:
+        """The fused array of changed sources, as the stability map needs it."""
+        options = self.options.without_parts()
+        return run(
+            self.method, stack, self.geometry.spacing_kji_mm, options, slice_axis=self.geometry.slice_axis,
+            cancelled=self.steps.cancelled,
+        ).fused  # fmt: skip
 
-    geometry, labels = result.fused.geometry, None
-    if result.tumour is not None:
-        labels = resample_labels_to(result.tumour.labels, result.tumour.geometry, geometry)
-    maps = {name: getattr(result, name) for name in ("contribution", "invention", *OPTIONAL_MAPS)}
-    names = [f"source {number} ({source.modality})" for number, source in enumerate(result.sources)]
-    trust = trust_report(
-        names, result.fused.array, stack, foreground_of(stack),
-        {name: values for name, values in maps.items() if values is not None},
-        spacing_kji_mm=geometry.spacing_kji_mm, labels=labels,
-    )  # fmt: skip
-    roles = roles_of([source.modality for source in result.sources])
-    metrics = dict(evaluate(list(stack), result.fused.array, roles=roles))
-    metrics["invention"], metrics["contribution"] = trust["invention"], trust["contribution"]["mean"]
-    return {**metrics, "trust": trust}
-
-
-def _check_wishes(register: str | None, maps: Sequence[str]) -> None:
-    from MedFusionLib.align import MODELS
-
-    if register not in (None, "none", *MODELS):
-        raise UsageError(f"Unknown registration {register!r}", "one of none, " + ", ".join(MODELS))
-    for name in maps:
-        if name not in OPTIONAL_MAPS:
-            raise UsageError(f"Unknown map {name!r}", "one of " + ", ".join(OPTIONAL_MAPS))
-
-
-def _register(case: Case, model: str | None, transforms: list) -> tuple[list, list[dict]]:
-    """The transforms to use, and what the registrations say; given transforms are read."""
-    from MedFusionLib.align import register as find
-    from MedFusionLib.align.transform import as_transform, simplified
-
-    given = [None if t is None else simplified(as_transform(t)) for t in transforms]
-    if model in (None, "none"):
-        return given, []
-    found = [find(case.reference, moving, model, initial=t) for moving, t in zip(case.sources[1:], given)]
-    used = [one.transform if one.applied else t for one, t in zip(found, given)]
-    return used, [one.as_json() for one in found]
+    def _record(self, placed: Placed, output: EngineOutput, result: FusionResult) -> dict:
+        wish, lesions = self.request, result.tumour
+        asked = {
+            "method": self.name, "parameters": wish.parameters or {}, "mode": self.options.mode,
+            "device": wish.device, "precision": wish.precision,
+            "forced": bool(wish.force and placed.verdict.status == "fail"),
+            "colour_table": None if result.colour is None else wish.table,
+            "transforms": [t is not None for t in placed.transforms], "register": wish.register or "none",
+            "registrations": placed.registrations, "maps": list(wish.maps),
+            "windows": [window.as_json() for window in result.windows],
+            "tumour": wish.tumour if isinstance(wish.tumour, str) and lesions and lesions.source.notes
+            else bool(lesions),
+        }  # fmt: skip
+        clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))
+        return provenance_record(self.case.sources, asked, {**output.report, "clipped_fraction": clipped})
 
 
 def _windows(case: Case, windows: Sequence[Window | None] | None) -> tuple[Window, ...]:
@@ -267,28 +199,3 @@ def _windows(case: Case, windows: Sequence[Window | None] | None) -> tuple[Windo
     if len(given) != len(case.sources):
         raise UsageError(f"{len(given)} windows for {len(case.sources)} sources", "one window per source")
     return tuple(window or default_window(source) for window, source in zip(given, case.sources))
-
-
-def _transforms(transform, count: int) -> list:
-    """One transform (or None) per moving source."""
-    if transform is None:
-        return [None] * (count - 1)
-    given = list(transform) if isinstance(transform, Sequence) and not isinstance(transform, str) else [transform]
-    if len(given) != count - 1:
-        raise UsageError(f"{len(given)} transforms for {count - 1} moving sources", "one per moving source")
-    return given
-
-
-class _Clock:
-    """Seconds per step."""
-
-    def __init__(self) -> None:
-        self.started = self.last = time.perf_counter()
-        self.laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name], self.last = now - self.last, now
-
-    def total(self) -> dict[str, float]:
-        return {**self.laps, "total": time.perf_counter() - self.started}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from MedFusionLib.intensity import Window
 from MedFusionLib.segmentation import Segmentation
 from MedFusionLib.volume import Volume
+
+OPTIONAL_MAPS = ("loss", "stability")
+"""Maps of trust that a result has only when they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ class FusionResult:
     loss: np.ndarray | None = None
     stability: np.ndarray | None = None
     transforms: tuple = ()
+
+    def changed(self, **fields) -> FusionResult:
+        """A copy with other values in some fields."""
+        return replace(self, **fields)
 
     @property
     def functional_index(self) -> int | None:

@@ -16,14 +16,13 @@ from MedFusionLib.io.plain import plain
 from MedFusionLib.io.segmentation_file import read_segmentation, write_segmentation
 from MedFusionLib.io.write import disk_error, write_nifti
 from MedFusionLib.provenance import describe_source
-from MedFusionLib.result import FusionResult, Verdict
+from MedFusionLib.result import OPTIONAL_MAPS, FusionResult, Verdict
 from MedFusionLib.units import parse_unit
 from MedFusionLib.volume import Geometry, Origin, Volume
 
 RESULT_FILE = "result.json"
 FORMAT = 1
 MAPS = ("uint8", "float")
-OPTIONAL_MAPS = ("loss", "stability")
 
 
 def save_result(result: FusionResult, folder: str | Path, *, overwrite: bool = False, maps: str = "uint8") -> Path:

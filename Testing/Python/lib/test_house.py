@@ -13,7 +13,7 @@ LAYERS = [
     ("MedFusionScene", "MedFusionWidgets"),
     ("MedFusionLib", "MedFusionScene"),
 ]
-TOP = ["training", "tumour", "pipeline", "commands", "cli"]
+TOP = ["training", "tumour", "placement", "assembly", "pipeline", "commands", "cli"]
 SIDE = ["io", "align", "segment", "metrics", "trust"]
 ABOVE = {
     "volume": ["transforms", "methods", "engine", *SIDE, *TOP],
@@ -26,8 +26,10 @@ ABOVE = {
     "methods": ["engine", *SIDE, *TOP],
     "engine": [*SIDE, *TOP],
     **{one: ["methods", "engine", *(other for other in SIDE if other != one), *TOP] for one in SIDE},
-    "training": ["tumour", "pipeline", "commands", "cli"],
-    "tumour": ["pipeline", "commands", "cli"],
+    "training": ["tumour", "placement", "assembly", "pipeline", "commands", "cli"],
+    "tumour": ["placement", "assembly", "pipeline", "commands", "cli"],
+    "placement": ["methods", "engine", "assembly", "pipeline", "commands", "cli"],
+    "assembly": ["pipeline", "commands", "cli"],
     "pipeline": ["commands", "cli"],
     "commands": ["cli"],
 }
