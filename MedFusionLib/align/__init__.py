@@ -1,9 +1,10 @@
 """Do the sources line up, bring them into line, and bring them onto one grid."""
 
 from MedFusionLib.align.check import check_alignment
+from MedFusionLib.align.nudge import nudge_transform, nudged
 from MedFusionLib.align.register import MODELS, Registration, register
 from MedFusionLib.align.resample import coverage, in_reference_space, resample_labels_to, resample_to, to_reference
-from MedFusionLib.align.transform import nudged, ras_matrix, read_transform, write_transform
+from MedFusionLib.align.transform import ras_matrix, read_transform, write_transform
 
 __all__ = [
     "MODELS",
@@ -11,6 +12,7 @@ __all__ = [
     "check_alignment",
     "coverage",
     "in_reference_space",
+    "nudge_transform",
     "nudged",
     "ras_matrix",
     "read_transform",

@@ -1,4 +1,4 @@
-"""Transforms between patients' spaces: read, write, apply to points, nudge.
+"""Transforms between patients' spaces: read, write, apply to points.
 
 As ITK has it, a transform leads from a point of the reference (LPS, in mm) to the point of the moving
 image (LPS) that belongs there. Matrices here are RAS.
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from MedFusionLib.align.pose import Numbers, rigid_matrix
 from MedFusionLib.errors import ResourcesExhausted, UnreadableFile, UsageError
 
 if TYPE_CHECKING:
@@ -141,25 +140,3 @@ def write_transform(transform: SimpleITK.Transform, path: str | Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise ResourcesExhausted(f"{path.name} could not be written", "room on the disk") from error
     return path
-
-
-def nudged(transform: TransformLike, numbers: Numbers, centre_ras: np.ndarray) -> SimpleITK.Transform:
-    """A transform after the moving image was moved by hand.
-
-    Parameters
-    ----------
-    transform : path, SimpleITK transform, or None
-        Reference to moving; None is the identity.
-    numbers : six float
-        How the moving image goes, as seen in the reference's space: mm to the right, anterior,
-        superior; degrees about the R, A and S axis.
-    centre_ras : (3,)
-        Centre of rotation in the reference's space, RAS in mm.
-    """
-    import SimpleITK as sitk
-
-    # a point of the reference is looked up where it was before the moving image went away
-    back = to_transform(np.linalg.inv(rigid_matrix(numbers, np.asarray(centre_ras, float))))
-    if transform is None:
-        return back
-    return simplified(sitk.CompositeTransform([as_transform(transform), back]))

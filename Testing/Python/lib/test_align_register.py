@@ -8,13 +8,21 @@ import SimpleITK as sitk
 
 import MedFusionLib as mf
 from MedFusionLib import cli
-from MedFusionLib.align import nudged, ras_matrix, read_transform, register, resample_to, write_transform
+from MedFusionLib.align import (
+    nudge_transform,
+    nudged,
+    ras_matrix,
+    read_transform,
+    register,
+    resample_to,
+    write_transform,
+)
 from MedFusionLib.align.pose import climb, displacement_mm, rigid_matrix, rotation_degrees
 from MedFusionLib.align.transform import map_points, to_transform
 from MedFusionLib.errors import Cancelled, NotSupported, UnreadableFile, UsageError
 from MedFusionLib.interrupt import asking
 from MedFusionLib.volume import Case, Geometry, Volume
-from phantoms import head_pair, noise_stack, upright_geometry
+from phantoms import head_pair, noise_stack, oblique_geometry, upright_geometry
 
 MOVE = (14.0, -9.0, 6.0, 8.0, -5.0, 10.0)
 SHAPE = (36, 44, 40)
@@ -202,13 +210,33 @@ def test_images_of_different_places_end_with_a_verdict_and_no_exception():
 
 def test_a_nudge_moves_the_moving_image_as_it_says():
     mr, _ = pair()
-    nudge = nudged(None, (5, 0, 0, 0, 0, 0), np.zeros(3))
-    shifted = resample_to(mr, mr.geometry, transform=nudge)
+    nudge = nudge_transform(mr.geometry, (5, 0, 0))
+    shifted = resample_to(mr, mr.geometry, transform=nudged(None, nudge))
     centre = [np.average(np.arange(40), weights=v.array.sum(axis=(0, 1))) for v in (mr, shifted)]
     assert (centre[1] - centre[0]) * 3.0 == pytest.approx(5, abs=0.3)
-    turn = nudged(nudge, (0, 0, 0, 0, 0, 90), (10.0, 0.0, 0.0))
+    turn = nudged(nudged(None, nudge), nudge_transform(mr.geometry, rotation_degrees=(0, 0, 90)))
+    middle = mr.geometry.to_ras((19.5, 21.5, 17.5))
     # a point 10 mm anterior of the centre shows what lay to its right, 5 mm less for the first nudge
-    assert map_points(turn, np.array([[10.0, 10.0, 0.0]])) == pytest.approx(np.array([[15.0, 0.0, 0.0]]))
+    assert map_points(turn, middle[None] + (0, 10, 0)) == pytest.approx(middle[None] + (5, 0, 0))
+
+
+@pytest.mark.parametrize("axis, turned", [(0, (0, 0, 1)), (1, (0, 1, 0)), (2, (-1, 0, 0))])
+def test_a_nudge_turns_by_the_right_hand_about_the_middle_of_the_reference(axis, turned):
+    geometry = oblique_geometry(3)
+    middle = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
+    matrix = nudge_transform(geometry, (1, 2, 3), 90.0 * np.eye(3)[axis])
+    assert matrix.dtype == np.float64
+    assert matrix @ (*middle, 1) == pytest.approx(np.append(middle + (1, 2, 3), 1))
+    assert matrix[:3, :3] @ (0, 1, 0) == pytest.approx(turned, abs=1e-12)
+
+
+def test_a_nudge_of_nothing_is_the_identity_and_of_nonsense_refused():
+    geometry = oblique_geometry(4)
+    assert nudge_transform(geometry) == pytest.approx(np.eye(4), abs=1e-12)
+    with pytest.raises(UsageError, match="translation"):
+        nudge_transform(geometry, (1, 2))
+    with pytest.raises(UsageError, match="rotation"):
+        nudge_transform(geometry, rotation_degrees=(0, np.nan, 0))
 
 
 def test_six_numbers_and_a_matrix_say_the_same():
