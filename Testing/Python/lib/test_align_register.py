@@ -217,16 +217,17 @@ def test_a_nudge_moves_the_moving_image_as_it_says():
     turn = nudged(nudged(None, nudge), nudge_transform(mr.geometry, rotation_degrees=(0, 0, 90)))
     middle = mr.geometry.to_ras((19.5, 21.5, 17.5))
     # a point 10 mm anterior of the centre shows what lay to its right, 5 mm less for the first nudge
-    assert map_points(turn, middle[None] + (0, 10, 0)) == pytest.approx(middle[None] + (5, 0, 0))
+    assert map_points(turn, middle[None] + np.array((0, 10, 0))) == pytest.approx(middle[None] + np.array((5, 0, 0)))
 
 
 @pytest.mark.parametrize("axis, turned", [(0, (0, 0, 1)), (1, (0, 1, 0)), (2, (-1, 0, 0))])
 def test_a_nudge_turns_by_the_right_hand_about_the_middle_of_the_reference(axis, turned):
     geometry = oblique_geometry(3)
     middle = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
-    matrix = nudge_transform(geometry, (1, 2, 3), 90.0 * np.eye(3)[axis])
+    shift = np.array((1.0, 2.0, 3.0))
+    matrix = nudge_transform(geometry, shift, 90.0 * np.eye(3)[axis])
     assert matrix.dtype == np.float64
-    assert matrix @ (*middle, 1) == pytest.approx(np.append(middle + (1, 2, 3), 1))
+    assert matrix @ (*middle, 1) == pytest.approx(np.append(middle + shift, 1))
     assert matrix[:3, :3] @ (0, 1, 0) == pytest.approx(turned, abs=1e-12)
 
 
