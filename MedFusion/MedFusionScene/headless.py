@@ -50,6 +50,9 @@ class HeadlessApplication:
         self._boot_colours()
         self.logics = {name: self._boot_module(name, getattr(slicer, kind)) for name, kind in _LOGICS.items()}
         self._boot_data_io()
+        self._layouts = None
+        # software OpenGL casts rays ten times slower than the processor
+        self.logics["VolumeRendering"].SetDefaultRenderingMethod("vtkMRMLCPURayCastVolumeRenderingDisplayNode")
         slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
         slicer.mrmlScene = self.scene
         modules = {name.lower(): types.SimpleNamespace(logic=lambda one=one: one) for name, one in self.logics.items()}
@@ -57,11 +60,21 @@ class HeadlessApplication:
         return self
 
     def __exit__(self, *exception) -> None:
+        if self._layouts is not None:
+            self._layouts.SetMRMLScene(None)
         self.scene.Clear(1)
         slicer.mrmlScene = None
         slicer.modules = None
         vtk.vtkOutputWindow.SetInstance(None)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def boot_layouts(self):
+        """The logic that makes view nodes for a layout; before it is asked for, the scene has no layout."""
+        if self._layouts is None:
+            self._layouts = slicer.vtkMRMLLayoutLogic()
+            self._layouts.SetMRMLApplicationLogic(self.application_logic)
+            self._layouts.SetMRMLScene(self.scene)
+        return self._layouts
 
     def _add_singletons(self) -> None:
         crosshair = slicer.vtkMRMLCrosshairNode()

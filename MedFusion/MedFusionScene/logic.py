@@ -11,6 +11,7 @@ import MedFusionLib
 from MedFusionLib.errors import UsageError
 from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Case
+from MedFusionScene.hanging import follow_new_views
 from MedFusionScene.nodes import volume_from_node
 from MedFusionScene.segmentations import segmentation_from_node
 from MedFusionScene.show import ResultNodes, show_result
@@ -84,6 +85,7 @@ def prepare(nodes: Sequence) -> Case:
 def show(result: FusionResult, nodes: Sequence, scene=None, *, name: str | None = None) -> ResultNodes:
     """Put a result beside its source nodes; call it in the main thread."""
     made = show_result(result, scene or slicer.mrmlScene, source_nodes=nodes)
+    follow_new_views(made.main.GetScene())
     if name:
         made.main.SetName(name)
     return made

@@ -180,6 +180,11 @@ def modality_of(node) -> str:
     return _modality(node, None)[0]
 
 
+def unit_of(node) -> Unit:
+    """The unit of a volume node's values, as `volume_from_node` reads it; unknown when nothing says it."""
+    return _unit(node, modality_of(node), None)
+
+
 def describe_node(node) -> str:
     """One line on a volume node: name, modality, unit, voxels.
 

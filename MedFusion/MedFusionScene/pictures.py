@@ -12,8 +12,8 @@ from MedFusionLib.units import ARBITRARY, UNKNOWN
 from MedFusionScene.display import set_layers
 from MedFusionScene.nodes import volume_from_node
 from MedFusionScene.offscreen import save_png, tile
+from MedFusionScene.result_nodes import ResultNodes
 from MedFusionScene.segmentations import segmentation_from_node
-from MedFusionScene.show import ResultNodes
 from MedFusionScene.slice_view import SliceView
 from MedFusionScene.volume_view import VolumeView
 

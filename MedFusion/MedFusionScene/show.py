@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import slicer
 
@@ -13,62 +12,20 @@ from MedFusionLib.intensity import Window
 from MedFusionLib.io.results import describe_result
 from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Volume
-from MedFusionScene.display import composite_nodes, set_layers, show_colours, show_window, table_for
+from MedFusionScene.display import show_colours, show_window, table_for
+from MedFusionScene.hanging import Hanging, hang
 from MedFusionScene.nodes import colour_node_from_array, node_from_volume
+from MedFusionScene.result_nodes import (
+    COLOUR_REFERENCE,
+    MAP_REFERENCES,
+    RECORD_REFERENCE,
+    SCALAR_REFERENCE,
+    SOURCE_ATTRIBUTE,
+    SOURCE_REFERENCE,
+    ResultNodes,
+)
 from MedFusionScene.segmentations import node_from_segmentation
 from MedFusionScene.transforms import transform_node
-
-SOURCE_REFERENCE = "medfusionSource"
-SCALAR_REFERENCE = "medfusionScalar"
-RECORD_REFERENCE = "medfusionRecord"
-
-
-@dataclass(frozen=True, eq=False)
-class ResultNodes:
-    """The nodes of one result.
-
-    Parameters
-    ----------
-    fused : vtkMRMLScalarVolumeNode
-        The fusion index.
-    colour : vtkMRMLVectorVolumeNode or None
-        The colour volume, where a source is functional.
-    sources : tuple of vtkMRMLScalarVolumeNode
-        The sources, reference first.
-    functional : int or None
-        Which source is the functional one.
-    segmentation : vtkMRMLSegmentationNode or None
-        The tumour.
-    contribution : tuple of vtkMRMLScalarVolumeNode
-        Shares per source.
-    invention : vtkMRMLScalarVolumeNode or None
-        Where the fused volume leaves its sources.
-    record : vtkMRMLTextNode
-        What made the result, as JSON.
-    loss : tuple of vtkMRMLScalarVolumeNode
-        What each source lost; empty where it was not asked for.
-    stability : vtkMRMLScalarVolumeNode or None
-        What would change under 1 mm of misregistration and noise.
-    transforms : tuple of vtkMRMLTransformNode
-        How registered sources were brought onto the reference.
-    """
-
-    fused: object
-    colour: object | None
-    sources: tuple
-    functional: int | None
-    segmentation: object | None
-    contribution: tuple
-    invention: object | None
-    record: object
-    loss: tuple = ()
-    stability: object | None = None
-    transforms: tuple = ()
-
-    @property
-    def main(self) -> object:
-        """The node to look at: colour where there is one, else the fusion index."""
-        return self.colour or self.fused
 
 
 def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = None) -> ResultNodes:
@@ -107,8 +64,7 @@ def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = 
     )
     _link(nodes)
     _arrange(nodes, scene)
-    for composite in composite_nodes(scene):
-        set_layers(composite, nodes.main)
+    hang(scene, Hanging(nodes.sources, nodes))
     return nodes
 
 
@@ -142,8 +98,12 @@ def _loss(result: FusionResult, scene) -> tuple:
 
 
 def _transforms(result: FusionResult, scene) -> tuple:
-    given = [(number, one) for number, one in enumerate(result.transforms, start=1) if one is not None]
-    return tuple(transform_node(one, scene, f"Source {number} to reference") for number, one in given)
+    made = []
+    for number, transform in enumerate(result.transforms, start=1):
+        if transform is not None:
+            made.append(transform_node(transform, scene, f"Source {number} to reference"))
+            made[-1].SetAttribute(SOURCE_ATTRIBUTE, str(number))
+    return tuple(made)
 
 
 def _map(result: FusionResult, array, scene, name: str, table: str, window: Window):
@@ -166,12 +126,18 @@ def _record(result: FusionResult, scene):
 
 
 def _link(nodes: ResultNodes) -> None:
-    """Let the fused nodes remember their sources and their record."""
+    """Let the fused nodes remember all others: a scene that is saved and loaded knows its results."""
     for node in filter(None, (nodes.fused, nodes.colour)):
         for source in nodes.sources:
             node.AddNodeReferenceID(SOURCE_REFERENCE, source.GetID())
         node.SetNodeReferenceID(RECORD_REFERENCE, nodes.record.GetID())
         node.SetNodeReferenceID(SCALAR_REFERENCE, nodes.fused.GetID())
+        if nodes.colour is not None:
+            node.SetNodeReferenceID(COLOUR_REFERENCE, nodes.colour.GetID())
+        for part, reference in MAP_REFERENCES.items():
+            found = getattr(nodes, part)
+            for one in found if isinstance(found, tuple) else filter(None, (found,)):
+                node.AddNodeReferenceID(reference, one.GetID())
 
 
 def _arrange(nodes: ResultNodes, scene) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import slicer
-import slicer.util
 import vtk
 
+from MedFusionScene.annotation import LETTER_SIZE, TEXT_SIZE, place, text_actor
+from MedFusionScene.captions import edge_letters
+from MedFusionScene.legends import show_legend
 from MedFusionScene.offscreen import OffscreenWindow
 
-LETTER_SIZE = 15
-CAPTION_SIZE = 12
 _MANAGERS = (
     "vtkMRMLVolumeGlyphSliceDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager2D",
     "vtkMRMLColorLegendDisplayableManager",
+    "vtkMRMLCrosshairDisplayableManager",
 )
-_LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
 class SliceView:
@@ -33,7 +32,8 @@ class SliceView:
     size : tuple of int
         Width and height in pixels.
     name : str
-        Name of the slice node, one of its own for every view.
+        Name of the slice node, one of its own for every view. A node that a layout has made already is
+        taken as it is, and stays when the view is closed.
     orientation : {"Axial", "Sagittal", "Coronal"}
         Radiological convention: the patient's right is at the left of the picture.
     """
@@ -45,11 +45,17 @@ class SliceView:
         self.logic = slicer.vtkMRMLSliceLogic()
         self.logic.SetMRMLApplicationLogic(application_logic)
         self.logic.SetMRMLScene(scene)
-        self.node = self.logic.AddSliceNode(name)
+        found = scene.GetSingletonNode(name, "vtkMRMLSliceNode")
+        self._is_ours = found is None
+        if found is None:
+            self.node = self.logic.AddSliceNode(name)
+            self.node.SetOrientation(orientation)
+        else:
+            self.node = found
+            self.logic.SetSliceNode(found)
         # displayable managers ask the application which volumes a view shows
         self._slice_logics = application_logic.GetSliceLogics()
         self._slice_logics.AddItem(self.logic)
-        self.node.SetOrientation(orientation)
         self.composite = self.logic.GetSliceCompositeNode()
         self.logic.ResizeSliceNode(*size)
         self._legend = None
@@ -66,30 +72,17 @@ class SliceView:
 
     def annotate(self, caption: str, *, footer: str = "") -> None:
         """Draw the edge letters, which follow from the slice's direction, a caption and a footer."""
-        right, top = self._letters()
-        width, height = self.size
-        opposite = {letter: pair[1 - pair.index(letter)] for pair in _LETTERS for letter in pair}
-        self._text(right, width - 8, height // 2, "right", LETTER_SIZE)
-        self._text(opposite[right], 8, height // 2, "left", LETTER_SIZE)
-        self._text(top, width // 2, height - 38, "centre", LETTER_SIZE)
-        self._text(opposite[top], width // 2, 8, "centre", LETTER_SIZE)
-        self._text(caption, 8, height - 18, "left", CAPTION_SIZE)
-        self._text(footer, 8, 8, "left", CAPTION_SIZE)
+        left, right, top, bottom = edge_letters(self.node)
+        self._text(right, (1.0, 0.5), (-8, 0), "right", LETTER_SIZE)
+        self._text(left, (0.0, 0.5), (8, 0), "left", LETTER_SIZE)
+        self._text(top, (0.5, 1.0), (0, -38), "centre", LETTER_SIZE)
+        self._text(bottom, (0.5, 0.0), (0, 8), "centre", LETTER_SIZE)
+        self._text(caption, (0.0, 1.0), (8, -18), "left", TEXT_SIZE)
+        self._text(footer, (0.0, 0.0), (8, 8), "left", TEXT_SIZE)
 
     def add_legend(self, volume_node, title: str) -> None:
         """Show the colour legend of a volume that is displayed in real units."""
-        # the displayable manager notices only legends that are added while it lives
-        self._legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(volume_node)
-        self._legend.SetAndObserveColorNodeID(volume_node.GetDisplayNode().GetColorNodeID())
-        for look in (self._legend.GetTitleTextProperty(), self._legend.GetLabelTextProperty()):
-            look.SetFontSize(CAPTION_SIZE)
-            look.SetFontFamilyToArial()
-            look.SetBold(False)
-        self._legend.SetSize(0.13, 0.36)
-        self._legend.SetPosition(0.98, 0.04)
-        self._legend.SetLabelFormat("%8.3g")  # equal widths: the actor fits its fonts to them
-        self._legend.SetNumberOfLabels(5)
-        self._legend.SetTitleText(title)
+        self._legend = show_legend(volume_node, title=title)
 
     def picture(self):
         """Draw, and return the pixels as vtkImageData."""
@@ -107,16 +100,11 @@ class SliceView:
         model = (self.logic.GetSliceModelNode(), self.logic.GetSliceModelDisplayNode(),
                  self.logic.GetSliceModelTransformNode())  # fmt: skip
         self.logic.SetMRMLScene(None)
-        for node in (*model, self.composite, self.node):
+        view = (self.composite, self.node) if self._is_ours else ()
+        for node in (*model, *view):
             if node is not None:
                 self.scene.RemoveNode(node)
         self.window.close()
-
-    def _letters(self) -> tuple[str, str]:
-        """Patient directions at the right and at the top of the picture."""
-        to_ras = slicer.util.arrayFromVTKMatrix(self.node.GetSliceToRAS())[:3, :2]
-        axes = np.abs(to_ras).argmax(axis=0)
-        return tuple(_LETTERS[axis][int(to_ras[axis, n] > 0)] for n, axis in enumerate(axes))
 
     def _show_image(self) -> None:
         self._mapper = vtk.vtkImageMapper()
@@ -141,15 +129,14 @@ class SliceView:
         self.managers = slicer.vtkMRMLDisplayableManagerGroup()
         self.managers.Initialize(factory, self.renderer)
         self.managers.SetMRMLDisplayableNode(self.node)
+        # as in the application, where annotations find the renderer through the logic
+        self.logic.SetDisplayableManagerGroup(self.managers)
 
-    def _text(self, text: str, x: int, y: int, side: str, size: int) -> None:
-        actor = vtk.vtkTextActor()
+    def _text(self, text: str, anchor: tuple[float, float], shift: tuple[int, int], side: str, size: int) -> None:
+        actor = text_actor(size)
         actor.SetInput(text)
         look = actor.GetTextProperty()
-        look.SetFontSize(size)
-        look.SetColor(1.0, 1.0, 0.75)
-        look.SetShadow(True)
         {"left": look.SetJustificationToLeft, "centre": look.SetJustificationToCentered,
          "right": look.SetJustificationToRight}[side]()  # fmt: skip
-        actor.SetPosition(x, y)
+        place(actor, *anchor, *shift)
         self.renderer.AddViewProp(actor)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import slicer
+import slicer.util
 import vtk
 
-from MedFusionLib.align import ras_matrix, write_transform
+from MedFusionLib.align import ras_matrix, read_transform, write_transform
+from MedFusionLib.align.transform import to_transform
 from MedFusionLib.errors import UnreadableFile
 
 
@@ -52,3 +54,22 @@ def transform_node(transform, scene, name: str):
         scene.RemoveNode(node)
         raise UnreadableFile(f"Slicer cannot read the transform {name}", "a B-spline or affine transform of ITK")
     return node
+
+
+def transform_from_node(node):
+    """The SimpleITK transform (reference LPS to moving LPS) of a node that `transform_node` made.
+
+    Raises
+    ------
+    UnreadableFile
+        When Slicer cannot write the transform in ITK's format.
+    """
+    if node.IsLinear():
+        return to_transform(np.linalg.inv(slicer.util.arrayFromTransformMatrix(node)))
+    storage = slicer.vtkMRMLTransformStorageNode()
+    with tempfile.TemporaryDirectory(prefix="medfusion-") as folder:
+        path = Path(folder) / "T.h5"
+        storage.SetFileName(str(path))
+        if not storage.WriteData(node) or not path.is_file():
+            raise UnreadableFile(f"The transform {node.GetName()} cannot be written", "a transform that ITK knows")
+        return read_transform(path)

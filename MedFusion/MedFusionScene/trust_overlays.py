@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import slicer
-
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window
 from MedFusionLib.trust import invention, loss
 from MedFusionScene.display import set_layers, show_window
-from MedFusionScene.show import ResultNodes
+from MedFusionScene.legends import show_legend
+from MedFusionScene.result_nodes import ResultNodes
 
 OPACITY = 0.75
 
@@ -93,6 +92,4 @@ def look_at_map(node, look: Look) -> None:
     display.SetAutoThreshold(False)
     display.SetThreshold(look.threshold, 1e30)
     display.SetApplyThreshold(True)
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    if legend is not None:
-        legend.SetTitleText(look.title)
+    show_legend(node, title=look.title)

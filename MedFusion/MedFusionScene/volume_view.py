@@ -13,7 +13,6 @@ _MANAGERS = (
     "vtkMRMLVolumeRenderingDisplayableManager",
     "vtkMRMLOrientationMarkerDisplayableManager",
 )
-_CPU_RAY_CAST = "vtkMRMLCPURayCastVolumeRenderingDisplayNode"
 
 
 class VolumeView:
@@ -27,23 +26,28 @@ class VolumeView:
         The scene to look at.
     size : tuple of int
         Width and height in pixels.
+    node : vtkMRMLViewNode or None
+        A view that a layout has made, which stays when this one is closed; None makes one.
     """
 
-    def __init__(self, application_logic, scene, size: tuple[int, int]) -> None:
+    def __init__(self, application_logic, scene, size: tuple[int, int], node=None) -> None:
         self.scene = scene
         self.window = OffscreenWindow(*size)
         self.renderer = self.window.add_renderer()
         self.logic = slicer.vtkMRMLViewLogic()
         self.logic.SetMRMLApplicationLogic(application_logic)
         self.logic.SetMRMLScene(scene)
-        self.node = self.logic.AddViewNode("MedFusion3D")
+        self._is_ours = node is None
+        self.node = self.logic.AddViewNode("MedFusion3D") if node is None else node
+        if self._is_ours:
+            self.node.SetBackgroundColor(0, 0, 0)
+            self.node.SetBackgroundColor2(0, 0, 0)
         self.node.SetOrientationMarkerType(slicer.vtkMRMLAbstractViewNode.OrientationMarkerTypeAxes)
         self._rendering_nodes: list = []
         self._add_managers()
 
     def show_volume(self, node, rendering_logic) -> None:
         """Render a scalar volume of fusion index as a see-through body."""
-        rendering_logic.SetDefaultRenderingMethod(_CPU_RAY_CAST)
         display = rendering_logic.CreateDefaultVolumeRenderingNodes(node)
         display.SetAndObserveROINodeID(None)
         volume_property = display.GetVolumePropertyNode().GetVolumeProperty()
@@ -69,6 +73,11 @@ class VolumeView:
 
     def picture(self):
         """Draw, and return the pixels as vtkImageData."""
+        # the manager that does this in the application needs its widgets
+        self.renderer.SetBackground(*self.node.GetBackgroundColor())
+        self.renderer.GetActiveCamera().SetParallelProjection(
+            self.node.GetRenderMode() == slicer.vtkMRMLViewNode.Orthographic
+        )
         return self.window.picture()
 
     def close(self) -> None:
@@ -76,7 +85,7 @@ class VolumeView:
         self.managers.SetMRMLDisplayableNode(None)
         self.managers.SetRenderer(None)
         self.logic.SetMRMLScene(None)
-        for node in (*self._rendering_nodes, self.node):
+        for node in (*self._rendering_nodes, *((self.node,) if self._is_ours else ())):
             self.scene.RemoveNode(node)
         self.window.close()
 

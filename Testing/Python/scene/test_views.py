@@ -9,6 +9,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from MedFusionLib import units
 from MedFusionLib.intensity import Window
 from MedFusionLib.volume import Geometry, Volume
+from MedFusionScene.captions import edge_letters
 from MedFusionScene.display import set_layers, show_colours, show_window
 from MedFusionScene.nodes import colour_node_from_array, node_from_volume
 from MedFusionScene.segmentations import node_from_segmentation
@@ -90,7 +91,7 @@ def test_pictures_are_in_radiological_convention(scene, draw, stored, plane, axi
 )
 def test_edge_letters_follow_the_slices_direction(application, scene, plane, expected):
     view = SliceView(application.application_logic, scene, (SIZE, SIZE), f"Letters{plane}", plane)
-    assert view._letters() == expected
+    assert edge_letters(view.node)[1:3] == expected
     view.close()
 
 
@@ -101,7 +102,7 @@ def test_edge_letters_turn_with_the_view(application, scene):
         to_ras.SetElement(row, 0, -to_ras.GetElement(row, 0))
         to_ras.SetElement(row, 2, -to_ras.GetElement(row, 2))
     view.node.UpdateMatrices()
-    assert view._letters() == ("R", "A")
+    assert edge_letters(view.node) == ("L", "R", "A", "P")
     view.close()
 
 
