@@ -12,8 +12,9 @@ from MedFusionLib.align.resample import resample_labels_to
 from MedFusionLib.align.similarity import (
     BINS,
     Coded,
+    Partner,
+    centred,
     coded,
-    joint_histogram,
     normalised_mutual_information,
     sample_points,
 )
@@ -149,6 +150,8 @@ class Comparison:
             usable &= self._near_the_body(points)
             usable = self._stays_in_view(there, usable)
         self.points, self.there, self.values = points[usable], there[usable], values[usable]
+        self._partner = Partner(self.values)
+        self._offsets, self._middle = centred(self.there)
         body = self.there[self.values > BODY]
         self.body = body if len(body) else self.there
         self.centre = self.body.mean(axis=0) if len(self.body) else np.zeros(3)
@@ -156,11 +159,13 @@ class Comparison:
 
     def joint(self, matrix: np.ndarray) -> np.ndarray:
         """Joint histogram with the moving image looked up where a 4x4 (RAS, moving image) says."""
-        found = self.moving.at(self.there @ matrix[:3, :3].T + matrix[:3, 3])
-        seen = ~np.isnan(found)
-        if seen.sum() < max(FEWEST_SAMPLES, 0.2 * len(found)):
-            return np.zeros((BINS, BINS))
-        return joint_histogram(self.values[seen], found[seen])
+        joint = self._partner.count(self.looked_up(matrix))
+        enough = joint.sum() >= max(FEWEST_SAMPLES, 0.2 * len(self.values))
+        return joint if enough else np.zeros_like(joint)
+
+    def looked_up(self, matrix: np.ndarray) -> np.ndarray:
+        """(N,) bin positions of the moving image where a 4x4 says, NaN outside its field of view."""
+        return self.moving.lookup(self._offsets, matrix @ self._middle)
 
     def similarity(self, matrix: np.ndarray) -> float:
         """Normalised mutual information at a position; NaN when too little is shared there."""
@@ -284,7 +289,7 @@ def _confidence(pair: Comparison, numbers: Numbers, tolerated: float) -> float:
 
 def _joint_by_block(pair: Comparison, matrix: np.ndarray, block: np.ndarray) -> np.ndarray:
     """(blocks, BINS * BINS) joint histograms."""
-    found = pair.moving.at(pair.there @ matrix[:3, :3].T + matrix[:3, 3])
+    found = pair.looked_up(matrix)
     seen = ~np.isnan(found)
     codes = np.rint(pair.values[seen]).astype(int) * BINS + np.rint(found[seen]).astype(int)
     flat = np.bincount(block[seen] * BINS * BINS + codes, minlength=_BLOCKS**3 * BINS * BINS)
@@ -334,10 +339,12 @@ def _drift(pair: Comparison, geometry: Geometry) -> float:
     along = pair.points @ normal
     edges = np.linspace(along.min(), along.max() + 1e-6, _SLABS + 1)
     slab = np.searchsorted(edges, along, side="right") - 1
+    members = [np.flatnonzero(slab == number) for number in range(_SLABS)]
+    partners = [Partner(pair.values[inside]) for inside in members]
     offsets = np.arange(-4, 5) * _DRIFT_STEP_MM
     ranges = []
     for axis in (a for a in pair.axes if a < 3):
-        values = np.array([_by_slab(pair, slab, np.eye(3)[axis] * offset) for offset in offsets])
+        values = np.array([_by_slab(pair, members, partners, axis, offset) for offset in offsets])
         tops = [top for column in values.T if (top := _top(column, offsets)) is not None]
         if len(tops) >= 3:
             smooth = ndimage.median_filter(np.array(tops), 3, mode="nearest")
@@ -345,15 +352,12 @@ def _drift(pair: Comparison, geometry: Geometry) -> float:
     return max(ranges) if ranges else float("nan")
 
 
-def _by_slab(pair: Comparison, slab: np.ndarray, shift: np.ndarray) -> list[float]:
-    found = pair.moving.at(pair.there + shift)
-    values = []
-    for number in range(_SLABS):
-        inside = (slab == number) & ~np.isnan(found)
-        enough = inside.sum() >= FEWEST_SAMPLES
-        joint = joint_histogram(pair.values[inside], found[inside]) if enough else np.zeros((BINS, BINS))
-        values.append(normalised_mutual_information(joint))
-    return values
+def _by_slab(pair: Comparison, members: list, partners: list, axis: int, offset: float) -> list[float]:
+    shift = np.eye(4)
+    shift[axis, 3] = offset
+    found = pair.looked_up(shift)
+    joints = [partner.count(found[inside]) for inside, partner in zip(members, partners)]
+    return [normalised_mutual_information(joint * (joint.sum() >= FEWEST_SAMPLES)) for joint in joints]
 
 
 def _top(values: np.ndarray, offsets: np.ndarray) -> float | None:

@@ -25,12 +25,14 @@ def rigid_matrix(numbers: Numbers, centre_ras: np.ndarray) -> np.ndarray:
     centre_ras : (3,)
         Centre of rotation, RAS in mm.
     """
-    from scipy.spatial.transform import Rotation
-
+    (cr, ca, cs), (sr, sa, ss) = np.cos(np.radians(numbers[3:6])), np.sin(np.radians(numbers[3:6]))
     matrix = np.eye(4)
-    turn = Rotation.from_euler("xyz", numbers[3:], degrees=True).as_matrix()
-    matrix[:3, :3] = turn
-    matrix[:3, 3] = np.asarray(centre_ras) - turn @ centre_ras + numbers[:3]
+    matrix[:3, :3] = (
+        (ca * cs, sr * sa * cs - cr * ss, cr * sa * cs + sr * ss),
+        (ca * ss, sr * sa * ss + cr * cs, cr * sa * ss - sr * cs),
+        (-sa, sr * ca, cr * ca),
+    )
+    matrix[:3, 3] = np.asarray(centre_ras) - matrix[:3, :3] @ centre_ras + numbers[:3]
     return matrix
 
 

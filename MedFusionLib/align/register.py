@@ -132,9 +132,14 @@ def register(
     found = _joined(to_transform(rigid_matrix(numbers, pair.centre)), start)
     if pair.axes == ALL_AXES:
         found = refine(reference, moving, model, found, masks=masks, progress=progress)
-    case = Case([reference, moving])
-    first = _Judged(simplified(start), check_alignment(case, transforms=[None if initial is None else start]))
+    case, given = Case([reference, moving]), None if initial is None else start
+    before = Comparison(reference, moving, given).similarity(np.eye(4))
     best = _settled(case, _Judged(simplified(found), check_alignment(case, transforms=[found])))
+    if best.verdict.status == "pass" and best.similarity > np.nan_to_num(before, nan=-1.0):
+        # no verdict on the start could outrank this
+        progress(10, 10)
+        return Registration(best.transform, model, True, before, best.similarity, best.verdict)
+    first = _Judged(simplified(start), check_alignment(case, transforms=[given]))
     if best.verdict.status != "pass" and not np.isnan(first.similarity):
         best = max(best, _settled(case, first), key=lambda one: one.rank)
     progress(10, 10)

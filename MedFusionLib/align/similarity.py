@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
 
+from MedFusionLib.align.lookup import Lookup
 from MedFusionLib.volume import Geometry, Volume
 
 BINS = 32
@@ -52,17 +54,22 @@ class Coded:
     array: np.ndarray
     geometry: Geometry
 
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The image, ready to be looked up at many points."""
+        return Lookup(self.array, self.geometry)
+
     def at(self, points_ras: np.ndarray) -> np.ndarray:
         """(N,) bin positions at RAS points (N, 3), NaN outside the field of view."""
-        ijk = self.geometry.to_ijk(points_ras)
-        size = np.array(self.geometry.shape[::-1])
-        # a single slice is as thick as it is
-        flat = (size == 1) & (np.abs(ijk) <= 0.5 + 1e-6)
-        inside = (((ijk >= 0) & (ijk <= size - 1)) | flat).all(axis=1)
-        values = np.full(len(points_ras), np.nan, np.float32)
-        coordinates = np.clip(ijk[inside].T[::-1], 0, None)
-        values[inside] = ndimage.map_coordinates(self.array, coordinates, order=1, mode="nearest")
-        return values
+        return self.lookup(*centred(points_ras))
+
+
+def centred(points_ras: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RAS points (N, 3) as offsets (3, N) float32 from their middle, and the (4, 4) that leads back."""
+    back = np.eye(4)
+    if len(points_ras):
+        back[:3, 3] = (points_ras.min(axis=0) + points_ras.max(axis=0)) / 2
+    return np.ascontiguousarray((points_ras - back[:3, 3]).T, np.float32), back
 
 
 def coded(volume: Volume, spacing_mm: float) -> Coded:
@@ -118,19 +125,38 @@ def sample_points(geometry: Geometry, most: int) -> np.ndarray:
     shape = np.array(geometry.shape[::-1])
     spread = min(1.0, (most / shape.prod()) ** (1 / max(1, int((shape > 1).sum()))))
     counts = np.maximum(1, (shape * spread).astype(int))
-    cells = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), axis=-1).reshape(-1, 3)
+    cells = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), axis=-1)
     shake = np.random.default_rng(_JITTER_SEED).uniform(0, 1, cells.shape)
-    ijk = (cells + shake) / counts * shape - 0.5
+    # I changes fastest, as in memory
+    ijk = ((cells + shake) / counts * shape - 0.5).transpose(2, 1, 0, 3).reshape(-1, 3)
     return geometry.to_ras(np.clip(ijk, 0, shape - 1))
 
 
-def joint_histogram(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(BINS, BINS) joint histogram of two sets of bin positions (N,), shared linearly between neighbours."""
-    low = np.minimum(first.astype(np.int32), BINS - 2)
-    share = first - low
-    codes = low * BINS + np.rint(second).astype(np.int32)
-    counts = np.bincount(codes, 1 - share, BINS * BINS) + np.bincount(codes + BINS, share, BINS * BINS)
-    return counts.reshape(BINS, BINS)
+class Partner:
+    """One set of bin positions (N,), ready to be counted together with others.
+
+    Parameters
+    ----------
+    values : (N,) float32
+        Bin positions; each is shared linearly between its two neighbouring bins.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        low = np.minimum(values.astype(np.intp), BINS - 2)
+        self._upper = (values - low).astype(np.float64)
+        self._lower = 1 - self._upper
+        # one column more, for what is not seen
+        self._row = low * (BINS + 1)
+
+    def count(self, other: np.ndarray) -> np.ndarray:
+        """(BINS, BINS) joint histogram with other bin positions (N,), NaN where there are none."""
+        column = np.rint(other)
+        column[np.isnan(column)] = BINS
+        place = self._row + column.astype(np.intp)
+        size = BINS * (BINS + 1)
+        counts = np.bincount(place, self._lower, size)
+        counts[BINS + 1 :] += np.bincount(place, self._upper, size)[: -BINS - 1]
+        return counts.reshape(BINS, BINS + 1)[:, :BINS]
 
 
 def normalised_mutual_information(joint: np.ndarray) -> float:

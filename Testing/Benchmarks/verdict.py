@@ -1,8 +1,8 @@
 """How often the verdict notices that images do not line up: ``python Testing/Benchmarks/verdict.py [--rounds N]``.
 
 Takes real pairs that line up, cuts a little off, adds noise, moves one of them by a known amount in a
-random direction, and counts verdicts other than "pass". Prints Markdown tables; ``--docs FILE`` puts
-them between the markers of a documentation page.
+random direction, and counts verdicts other than "pass". Prints Markdown tables; ``--keep FILE`` goes on
+where a run was stopped, ``--docs FILE`` puts the tables between the markers of a documentation page.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aligned_pairs import (
     varied,
     wilson,
 )
+from journal import Journal
 
 from MedFusionLib.align import check_alignment
 from MedFusionLib.volume import Case
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Detection rate of the registration verdict")
     parser.add_argument("--rounds", type=int, default=8, help="per group and amount")
     parser.add_argument("--docs", type=Path, help="page that holds the markers")
+    parser.add_argument("--keep", type=Path, help="file of trials done")
     options = parser.parse_args(arguments)
+    journal = Journal(options.keep)
     folder = data_folder()
     groups = defaultdict(list)
     for pair in (*brain_pairs(folder), *picture_pairs(folder)):
@@ -47,25 +50,33 @@ def main(arguments: list[str] | None = None) -> None:
     counts: Counts = defaultdict(list)
     for number in range(options.rounds):
         for pairs in groups.values():
-            one_round(pairs, number, counts)
+            one_round(pairs, number, counts, journal)
         print(as_markdown(counts) + f"\n({number + 1} rounds)\n", flush=True)
     if options.docs:
         put_between(options.docs, as_markdown(counts), MARKERS)
 
 
-def one_round(pairs: list, number: int, counts: Counts) -> None:
+def one_round(pairs: list, number: int, counts: Counts, journal: Journal) -> None:
     """Every amount once, each with the next pair of the group."""
     amounts = [("aligned", 0.0)] * ALIGNED_PER_ROUND
     amounts += [("shift", s) for s in SHIFTS_MM] + [("rotation", r) for r in ROTATIONS_DEG]
     for place, (kind, amount) in enumerate(amounts):
         pair = pairs[(number * len(amounts) + place + number) % len(pairs)]
-        rng = np.random.default_rng([number, place, *pair.name.encode()])
-        centre = pair.moving.geometry.to_ras(np.array(pair.moving.geometry.shape[::-1]) / 2)
-        direction = random_direction(rng, in_plane=pair.in_plane and kind != "rotation")
-        axis = np.array([0, 0, rng.choice((-1, 1))]) if pair.in_plane else direction
-        matrix = rotation(amount * axis, centre) if kind == "rotation" else shift(amount * direction)
-        case = Case([varied(pair.reference, rng), moved(varied(pair.moving, rng), matrix)])
-        counts[(pair.group, kind, amount)].append(check_alignment(case).status != "pass")
+        key = (pair.group, pair.name, number, place)
+        seed = [number, place, *pair.name.encode()]
+        noticed = journal.once(key, trial, pair, kind, amount, seed)
+        counts[(pair.group, kind, amount)].append(noticed)
+
+
+def trial(pair, kind: str, amount: float, seed: list[int]) -> bool:
+    """Whether a movement of that kind and size is noticed."""
+    rng = np.random.default_rng(seed)
+    centre = pair.moving.geometry.to_ras(np.array(pair.moving.geometry.shape[::-1]) / 2)
+    direction = random_direction(rng, in_plane=pair.in_plane and kind != "rotation")
+    axis = np.array([0, 0, rng.choice((-1, 1))]) if pair.in_plane else direction
+    matrix = rotation(amount * axis, centre) if kind == "rotation" else shift(amount * direction)
+    case = Case([varied(pair.reference, rng), moved(varied(pair.moving, rng), matrix)])
+    return check_alignment(case).status != "pass"
 
 
 def as_markdown(counts: Counts) -> str:

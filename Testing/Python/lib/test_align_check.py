@@ -8,7 +8,7 @@ from scipy import ndimage
 from MedFusionLib import units
 from MedFusionLib.align import check_alignment
 from MedFusionLib.align.pose import rigid_matrix
-from MedFusionLib.align.similarity import BINS, joint_histogram, normalised_mutual_information, sample_points, shrunk
+from MedFusionLib.align.similarity import BINS, Partner, normalised_mutual_information, sample_points, shrunk
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
 
 SPACING = 2.0
@@ -200,8 +200,8 @@ def test_the_verdict_is_deterministic_and_plain_json():
 def test_normalised_mutual_information_lies_between_independence_and_identity():
     first, second = (BINS - 1) * np.random.default_rng(2).random((2, 200_000))
     whole = np.rint(first)
-    assert normalised_mutual_information(joint_histogram(whole, whole)) == pytest.approx(2)
-    assert normalised_mutual_information(joint_histogram(first, second)) == pytest.approx(1, abs=2e-3)
+    assert normalised_mutual_information(Partner(whole).count(whole)) == pytest.approx(2)
+    assert normalised_mutual_information(Partner(first).count(second)) == pytest.approx(1, abs=2e-3)
     assert np.isnan(normalised_mutual_information(np.zeros((BINS, BINS))))
 
 
