@@ -30,6 +30,23 @@ def findResource(filename):
     return beside if os.path.exists(beside) else os.path.join(os.path.dirname(here), "Resources", filename)
 
 
+def registerSampleData():
+    """Offer the demo case among Slicer's sample data; nothing is downloaded before somebody asks for it."""
+    import SampleData
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="MedFusion", sampleName="MedFusionBrain", customDownloader=downloadSampleData
+    )
+
+
+def downloadSampleData(source):
+    """Load the demo case, after its size and licence were shown; the nodes, or none when it was declined."""
+    makeLibraryImportable()
+    from MedFusionWidgets.sampleData import download
+
+    return download()
+
+
 class MedFusion(ScriptedLoadableModule):
     """What Slicer shows of the module in its lists."""
 
@@ -46,6 +63,7 @@ class MedFusion(ScriptedLoadableModule):
         # Slicer looks for the icon beside the module only, which misses it in a source checkout
         self.parent.icon = qt.QIcon(findResource("Icons/MedFusion.png"))
         self.parent.acknowledgementText = _("Every method names its paper in the tooltip of the method list.")
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 class MedFusionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -81,7 +99,18 @@ class MedFusionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Let go of the scene; work in progress is cancelled."""
         self.removeObservers()
         if self.panel is not None:
-            self.panel.detach()
+            self.panel.close()
+
+    def onReload(self):
+        """Load the module's code anew; while something runs it is cancelled first, and a second press reloads."""
+        if self.panel is not None and self.panel.work.isBusy:
+            self.panel.work.drop()
+            slicer.util.infoDisplay(_("What was running is being cancelled. Press Reload again when it has ended."))
+            return
+        ownPackages = ("MedFusionWidgets", "MedFusionScene", "MedFusionLib")
+        for name in [name for name in sys.modules if name.partition(".")[0] in ownPackages]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self):
         """Connect the panel when the person opens the module."""

@@ -13,6 +13,7 @@ from importlib import resources
 import numpy as np
 
 from MedFusionLib.errors import UsageError
+from MedFusionLib.interrupt import checkpoint
 
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
 DEFAULT_TABLE = "inferno"
@@ -94,6 +95,7 @@ def compose(fused: np.ndarray, functional: np.ndarray, table: str = DEFAULT_TABL
     out = np.empty((*fused.shape, 3), np.uint8)
     rows = max(1, _SLAB_VOXELS // max(1, int(np.prod(fused.shape[1:]))))
     for start in range(0, fused.shape[0], rows):
+        checkpoint()
         part = slice(start, start + rows)
         out[part] = _add_chroma(np.clip(fused[part], 0, 1), chroma[_index(functional[part])])
     return out

@@ -77,30 +77,83 @@ class Flicker:
             set_opacity(composite, float(self.is_foreground))
 
 
-def compare(
-    kind: str,
-    reference_node,
-    reference: Volume,
-    moving: Volume,
-    scene,
-    *,
-    transform=None,
-    position_ras: Sequence[float] | None = None,
-    windows: tuple[Window | None, Window | None] = (None, None),
-) -> Comparison:
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """What goes on top of the reference, before it is a node.
+
+    Parameters
+    ----------
+    kind, name : str
+        One of `KINDS`, and a name for people.
+    volume : Volume
+        On the reference grid.
+    window : Window
+        How it is shown.
+    table : str
+        Its colours.
+    hidden_below : float or None
+        Values below are transparent.
+    """
+
+    kind: str
+    name: str
+    volume: Volume
+    window: Window
+    table: str
+    hidden_below: float | None
+
+    def show_on(self, reference_node, scene) -> Comparison:
+        """Make the node; call it in the main thread."""
+        node = node_from_volume(self.volume, scene, name=self.name)
+        show_window(node, self.window)
+        show_colours(node, self.table)
+        if self.hidden_below is not None:
+            _hide_below(node, self.hidden_below)
+        return Comparison(self.kind, reference_node, node)
+
+
+def compare(kind: str, reference_node, reference: Volume, moving: Volume, scene, **options) -> Comparison:
     """Make the scene object for one way of looking.
 
     Parameters
     ----------
     kind : str
-        One of `KINDS`. A curtain is drawn where the moving image lies: to the patient's left of the
-        position (vertical), to posterior and inferior (horizontal), or in two opposite quarters (cross).
+        One of `KINDS`.
     reference_node : vtkMRMLScalarVolumeNode
         The reference in the scene.
     reference, moving : Volume
         The same as a volume, and the other one on any grid.
     scene : vtkMRMLScene
         Where the overlay goes.
+    options
+        As for `overlay_of`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind.
+    """
+    return overlay_of(kind, reference, moving, **options).show_on(reference_node, scene)
+
+
+def overlay_of(
+    kind: str,
+    reference: Volume,
+    moving: Volume,
+    *,
+    transform=None,
+    position_ras: Sequence[float] | None = None,
+    windows: tuple[Window | None, Window | None] = (None, None),
+) -> Overlay:
+    """Compute what goes on top of the reference; any thread will do.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`. A curtain is drawn where the moving image lies: to the patient's left of the
+        position (vertical), to posterior and inferior (horizontal), or in two opposite quarters (cross).
+    reference, moving : Volume
+        The reference, and the other volume on any grid.
     transform
         Reference LPS to moving LPS, or None.
     position_ras : (3,) or None
@@ -118,13 +171,11 @@ def compare(
     aligned = resample_to(moving, reference.geometry, transform=transform)
     chosen = [window or default_window(v) for window, v in zip(windows, (reference, moving))]
     if kind == "edges":
-        overlay = _edges(aligned, chosen[1], scene)
-    elif kind == "difference":
-        overlay = _difference(reference, aligned, chosen, scene)
-    else:
-        pattern = pattern_of(kind, reference.geometry, position_ras)
-        overlay = _patterned(aligned, pattern, chosen[1], scene, f"{kind}: {moving.name}")
-    return Comparison(kind, reference_node, overlay)
+        return _edges(aligned, chosen[1])
+    if kind == "difference":
+        return _difference(reference, aligned, chosen)
+    pattern = pattern_of(kind, reference.geometry, position_ras)
+    return _patterned(kind, aligned, pattern, chosen[1])
 
 
 def pattern_of(kind: str, geometry: Geometry, position_ras: Sequence[float] | None = None) -> np.ndarray:
@@ -148,18 +199,15 @@ def pattern_of(kind: str, geometry: Geometry, position_ras: Sequence[float] | No
     return np.broadcast_to(behind if kind == "curtain-horizontal" else left ^ low, geometry.shape)
 
 
-def _patterned(volume: Volume, pattern: np.ndarray, window: Window, scene, name: str):
+def _patterned(kind: str, volume: Volume, pattern: np.ndarray, window: Window) -> Overlay:
     """The volume where the pattern is true, transparent elsewhere."""
     lowest = float(volume.array.min())
     hidden = lowest - max(1.0, 0.1 * (float(volume.array.max()) - lowest))
-    node = node_from_volume(volume.with_array(np.where(pattern, volume.array, np.float32(hidden))), scene, name=name)
-    show_window(node, window)
-    show_colours(node, table_for(volume.modality))
-    _hide_below(node, (lowest + hidden) / 2)
-    return node
+    shown = volume.with_array(np.where(pattern, volume.array, np.float32(hidden)))
+    return Overlay(kind, f"{kind}: {volume.name}", shown, window, table_for(volume.modality), (lowest + hidden) / 2)
 
 
-def _edges(volume: Volume, window: Window, scene):
+def _edges(volume: Volume, window: Window) -> Overlay:
     """The steepest places of the volume as thin lines."""
     unit = normalise(volume, window)
     sigma = [_EDGE_SMOOTHING_MM / step if count > 1 else 0 for step, count in
@@ -168,21 +216,15 @@ def _edges(volume: Volume, window: Window, scene):
     inside = steep[steep > 1e-3]
     least = float(np.quantile(inside, 1 - EDGE_SHARE)) if inside.size else 0.0
     shown = volume.with_array(np.where(steep > least, steep, np.float32(-1)), modality="OT", unit=FUSION_INDEX)
-    node = node_from_volume(shown, scene, name=f"edges: {volume.name}")
-    show_window(node, Window(0.0, float(steep.max()) or 1.0))
-    show_colours(node, "inferno")
-    _hide_below(node, max(least, 1e-6))
-    return node
+    steepest = Window(0.0, float(steep.max()) or 1.0)
+    return Overlay("edges", f"edges: {volume.name}", shown, steepest, "inferno", max(least, 1e-6))
 
 
-def _difference(reference: Volume, moving: Volume, windows: Sequence[Window], scene):
+def _difference(reference: Volume, moving: Volume, windows: Sequence[Window]) -> Overlay:
     """The windowed moving image minus the windowed reference, -1 to 1."""
     values = normalise(moving, windows[1]) - normalise(reference, windows[0])
     shown = reference.with_array(values, modality="OT", unit=FUSION_INDEX)
-    node = node_from_volume(shown, scene, name=f"difference: {moving.name}")
-    show_window(node, Window(-1.0, 1.0))
-    show_colours(node, "grey")
-    return node
+    return Overlay("difference", f"difference: {moving.name}", shown, Window(-1.0, 1.0), "grey", None)
 
 
 def _hide_below(node, value: float) -> None:

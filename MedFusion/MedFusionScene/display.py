@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import slicer
 
 from MedFusionLib.colour import lookup_table, table_title
@@ -60,6 +62,27 @@ def set_layers(composite, background, foreground=None, opacity: float = 0.5) -> 
     composite.SetCompositing(slicer.vtkMRMLSliceCompositeNode.Alpha)
     composite.SetClipToBackgroundVolume(False)
     set_opacity(composite, opacity)
+
+
+def kept_layers(composite) -> Callable[[], None]:
+    """A function that brings back the layers of one view as they are now, as far as their volumes still exist."""
+    background, foreground, label = (
+        composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID(), composite.GetLabelVolumeID()
+    )  # fmt: skip
+    opacity, compositing = composite.GetForegroundOpacity(), composite.GetCompositing()
+
+    def restore() -> None:
+        scene = composite.GetScene()
+        if scene is None:
+            return
+        alive = [one if one and scene.GetNodeByID(one) is not None else None for one in (background, foreground, label)]
+        composite.SetBackgroundVolumeID(alive[0])
+        composite.SetForegroundVolumeID(alive[1])
+        composite.SetLabelVolumeID(alive[2])
+        composite.SetCompositing(compositing)
+        composite.SetForegroundOpacity(opacity)
+
+    return restore
 
 
 def set_opacity(composite, opacity: float) -> None:

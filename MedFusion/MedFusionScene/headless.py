@@ -22,6 +22,7 @@ _LOGICS = {
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "VolumeRendering": "vtkSlicerVolumeRenderingLogic",
     "Models": "vtkSlicerModelsLogic",
+    "Markups": "vtkSlicerMarkupsLogic",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import slicer
 
@@ -12,9 +11,10 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Case
 from MedFusionScene.hanging import follow_new_views
-from MedFusionScene.nodes import volume_from_node
+from MedFusionScene.nodes import check_kind, to_world
 from MedFusionScene.segmentations import segmentation_from_node
 from MedFusionScene.show import ResultNodes, show_result
+from MedFusionScene.snapshot import Snapshot, take_snapshot
 
 
 def fuse_nodes(
@@ -56,7 +56,11 @@ def fuse_nodes(
     MedFusionError
         As its message says; the scene is unchanged then.
     """
-    case = prepare(nodes)
+    case, transforms = case_of(take_snapshots(nodes))
+    if any(transforms):
+        if options.get("transform") is not None:
+            raise UsageError("A transform was given for volumes that are under a bending one", "one of the two")
+        options["transform"] = transforms
     if hasattr(tumour, "GetSegmentation"):
         tumour = segmentation_from_node(tumour)
     result = MedFusionLib.fuse(case, method, mode, device, precision, tumour=tumour,
@@ -64,27 +68,52 @@ def fuse_nodes(
     return show(result, nodes, scene, name=name).main
 
 
-def prepare(nodes: Sequence) -> Case:
-    """The case for a set of nodes; call it in the main thread.
-
-    The voxels are copied, so that the scene may change while the fusion runs in another thread.
+def take_snapshots(nodes: Sequence) -> list[Snapshot]:
+    """What a set of nodes holds; call it in the main thread, it copies nothing.
 
     Raises
     ------
     UsageError
         For fewer than two nodes, the same node twice, or a node that is not a scalar image.
+    NotSupported
+        When the first node, whose grid the result has, is under a transform that bends space.
     """
     if len(nodes) < 2:
         raise UsageError(f"{len(nodes)} volumes were chosen", "a reference and at least one more volume")
-    if len({node.GetID() for node in nodes if node is not None}) < len([node for node in nodes if node is not None]):
+    chosen = [node.GetID() for node in nodes if node is not None]
+    if len(set(chosen)) < len(chosen):
         raise UsageError("The same volume was chosen twice", "different volumes")
-    volumes = [volume_from_node(node) for node in nodes]
-    return Case([replace(volume, array=volume.array.copy()) for volume in volumes])
+    check_kind(nodes[0])
+    to_world(nodes[0])  # a bent grid is no grid
+    return [take_snapshot(node) for node in nodes]
 
 
-def show(result: FusionResult, nodes: Sequence, scene=None, *, name: str | None = None) -> ResultNodes:
-    """Put a result beside its source nodes; call it in the main thread."""
-    made = show_result(result, scene or slicer.mrmlScene, source_nodes=nodes)
+def case_of(snapshots: Sequence[Snapshot]) -> tuple[Case, list]:
+    """The case of snapshots, and per further source the transform that bends it (or None); any thread will do.
+
+    The voxels are copied, so that the scene may change afterwards.
+
+    Raises
+    ------
+    UsageError
+        When values are not finite.
+    """
+    return Case([one.volume(copied=True) for one in snapshots]), [one.transform for one in snapshots[1:]]
+
+
+def show(
+    result: FusionResult,
+    nodes: Sequence,
+    scene=None,
+    *,
+    name: str | None = None,
+    segmentation_node=None,
+    breathe: Callable[[], None] = lambda: None,
+) -> ResultNodes:
+    """Put a result beside its source nodes; call it in the main thread. The arguments are those of `show_result`."""
+    made = show_result(
+        result, scene or slicer.mrmlScene, source_nodes=nodes, segmentation_node=segmentation_node, breathe=breathe
+    )
     follow_new_views(made.main.GetScene())
     if name:
         made.main.SetName(name)

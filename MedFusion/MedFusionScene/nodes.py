@@ -11,7 +11,7 @@ from MedFusionLib import units
 from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.io.meaning import check_modality, guess_modality
 from MedFusionLib.units import Unit, parse_unit
-from MedFusionLib.volume import MODALITIES, Geometry, Origin, Volume
+from MedFusionLib.volume import MODALITIES, Geometry, Volume
 
 MODALITY_ATTRIBUTE = "MedFusion.Modality"
 FRAME_ATTRIBUTE = "MedFusion.FrameOfReference"
@@ -40,21 +40,13 @@ def volume_from_node(node, *, modality: str | None = None, unit: str | Unit | No
     UsageError
         When the node is missing, empty, a label map, in colour, or holds values that are not finite.
     NotSupported
-        Under a non-linear transform.
+        Under a non-linear transform; `take_snapshot` hands that over as a transform.
     """
-    _check_kind(node)
-    array = slicer.util.arrayFromVolume(node)
-    if array.ndim != 3:
-        raise UsageError(f"{node.GetName()} has {array.shape[-1]} components per voxel", "one number per voxel")
-    array = np.asarray(array, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise UsageError(f"{node.GetName()} holds values that are not finite", "a number in every voxel")
-    geometry = Geometry(array.shape, _world_matrix(node))
-    found, notes = _modality(node, modality)
-    frame = node.GetAttribute(FRAME_ATTRIBUTE) or ""
-    return Volume(
-        array, geometry, found, _unit(node, found, unit), node.GetName(), Origin(frame_of_reference=frame, notes=notes)
-    )
+    check_kind(node)
+    from MedFusionScene.snapshot import take_snapshot
+
+    to_world(node)  # refuses what bends space
+    return take_snapshot(node, modality=modality, unit=unit).volume()
 
 
 def node_from_volume(volume: Volume, scene, *, name: str | None = None):
@@ -79,9 +71,16 @@ def colour_node_from_array(colours: np.ndarray, geometry: Geometry, scene, name:
     return node
 
 
+def set_modality(node, modality: str) -> None:
+    """Write what a volume node shows onto it; it outranks what DICOM said."""
+    node.SetAttribute(MODALITY_ATTRIBUTE, check_modality(modality))
+
+
 def set_unit(node, unit: Unit) -> None:
-    """Write a unit (and its quantity, where it has a standard one) onto a volume node."""
+    """Write a unit (and its quantity, where it has a standard one) onto a volume node; an unknown one takes it away."""
+    node.SetVoxelValueQuantity(None)
     if not unit.is_known:
+        node.SetVoxelValueUnits(None)
         return
     entry = slicer.vtkCodedEntry()
     entry.SetValueSchemeMeaning(unit.code, "UCUM", unit.meaning)
@@ -121,7 +120,14 @@ def _fill(node, array: np.ndarray, geometry: Geometry) -> None:
     node.CreateDefaultDisplayNodes()
 
 
-def _check_kind(node) -> None:
+def check_kind(node) -> None:
+    """Refuse what cannot be a source.
+
+    Raises
+    ------
+    UsageError
+        For no node, a label map, a colour or sequence volume, or an empty one.
+    """
     if node is None:
         raise UsageError("No volume was chosen", "a scalar volume")
     if node.IsA("vtkMRMLLabelMapVolumeNode"):
@@ -139,16 +145,21 @@ def _check_kind(node) -> None:
         raise UsageError(f"{node.GetName()} is empty", "a volume with voxels")
 
 
-def _world_matrix(node) -> np.ndarray:
-    """Voxel to world, through the parent transforms."""
+def own_matrix(node) -> np.ndarray:
+    """(4, 4) voxel (I, J, K) to the node's own RAS, without its parent transforms."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return to_world(node) @ slicer.util.arrayFromVTKMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _modality(node, given: str | None) -> tuple[str, tuple[str, ...]]:
-    """Argument, then what DICOM said, then our own attribute, then a guess from the name."""
-    for said in (check_modality(given), _dicom_modality(node), node.GetAttribute(MODALITY_ATTRIBUTE)):
+def world_matrix(node) -> np.ndarray:
+    """(4, 4) voxel (I, J, K) to world RAS, through the parent transforms."""
+    return to_world(node) @ own_matrix(node)
+
+
+def modality_and_notes(node, given: str | None = None) -> tuple[str, tuple[str, ...]]:
+    """Argument, then our own attribute (a person's choice), then what DICOM said, then a guess from the name."""
+    for said in (check_modality(given), node.GetAttribute(MODALITY_ATTRIBUTE), _dicom_modality(node)):
         if said in MODALITIES:
             return said, ()
     guess = guess_modality(node.GetName())
@@ -161,7 +172,8 @@ def _dicom_modality(node) -> str | None:
     return hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else None
 
 
-def _unit(node, modality: str, given: str | Unit | None) -> Unit:
+def unit_as(node, modality: str, given: str | Unit | None = None) -> Unit:
+    """Argument, then what the node says; MR is in arbitrary units, a DICOM CT in HU."""
     if given is not None:
         return parse_unit(given)
     entry = node.GetVoxelValueUnits()
@@ -177,12 +189,12 @@ def _unit(node, modality: str, given: str | Unit | None) -> Unit:
 
 def modality_of(node) -> str:
     """The modality of a volume node by DICOM, by our own attribute, or by its name; OT otherwise."""
-    return _modality(node, None)[0]
+    return modality_and_notes(node)[0]
 
 
 def unit_of(node) -> Unit:
     """The unit of a volume node's values, as `volume_from_node` reads it; unknown when nothing says it."""
-    return _unit(node, modality_of(node), None)
+    return unit_as(node, modality_of(node))
 
 
 def describe_node(node) -> str:
@@ -193,9 +205,9 @@ def describe_node(node) -> str:
     UsageError
         For what cannot be a source, as `volume_from_node` does.
     """
-    _check_kind(node)
+    check_kind(node)
     modality = modality_of(node)
     columns, rows, slices = node.GetImageData().GetDimensions()
     size = " x ".join(f"{length:.3g}" for length in node.GetSpacing())
-    meaning = f"{modality}, {_unit(node, modality, None)}"
+    meaning = f"{modality}, {unit_of(node)}"
     return f"{node.GetName()}: {meaning}, {columns} x {rows} x {slices} voxels of {size} mm"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import slicer
 
@@ -28,7 +28,14 @@ from MedFusionScene.segmentations import node_from_segmentation
 from MedFusionScene.transforms import transform_node
 
 
-def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = None) -> ResultNodes:
+def show_result(
+    result: FusionResult,
+    scene,
+    *,
+    source_nodes: Sequence | None = None,
+    segmentation_node=None,
+    breathe: Callable[[], None] = lambda: None,
+) -> ResultNodes:
     """Make nodes for a result and show it in all slice views.
 
     Parameters
@@ -39,6 +46,10 @@ def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = 
         Where the nodes go.
     source_nodes : sequence of vtkMRMLScalarVolumeNode or None
         The person's own nodes; without them the resampled sources are added.
+    segmentation_node : vtkMRMLSegmentationNode or None
+        The person's own tumour; without it the result's is added.
+    breathe : callable
+        Called after every node, so that an application can process events meanwhile.
 
     Returns
     -------
@@ -48,18 +59,23 @@ def show_result(result: FusionResult, scene, *, source_nodes: Sequence | None = 
     for node, volume, window in zip(sources, result.sources, result.windows):
         show_window(node, window)
         show_colours(node, table_for(volume.modality))
-    fused = _unit_volume(result.fused, scene, "Fused", "grey")
+
+    def breathed(made):
+        breathe()
+        return made
+
+    # the order is that of the nodes in the scene
     nodes = ResultNodes(
-        fused=fused,
-        colour=_colour(result, scene),
         sources=sources,
         functional=result.functional_index,
-        segmentation=_tumour(result, scene, sources[0]),
-        contribution=_contribution(result, scene),
-        invention=_map(result, result.invention, scene, "Invention", DEFAULT_TABLE, Window(0.0, 0.2)),
+        fused=breathed(_unit_volume(result.fused, scene, "Fused", "grey")),
+        colour=breathed(_colour(result, scene)),
+        segmentation=breathed(segmentation_node or _tumour(result, scene, sources[0])),
+        contribution=tuple(breathed(one) for one in _contribution(result, scene)),
+        invention=breathed(_map(result, result.invention, scene, "Invention", DEFAULT_TABLE, Window(0.0, 0.2))),
         record=_record(result, scene),
-        loss=_loss(result, scene),
-        stability=_map(result, result.stability, scene, "Stability", DEFAULT_TABLE, Window(0.0, 0.1)),
+        loss=tuple(breathed(one) for one in _loss(result, scene)),
+        stability=breathed(_map(result, result.stability, scene, "Stability", DEFAULT_TABLE, Window(0.0, 0.1))),
         transforms=_transforms(result, scene),
     )
     _link(nodes)
@@ -80,21 +96,20 @@ def _tumour(result: FusionResult, scene, reference):
     return node_from_segmentation(result.tumour, scene, reference=reference)
 
 
-def _contribution(result: FusionResult, scene) -> tuple:
+def _contribution(result: FusionResult, scene) -> Iterator:
     if result.contribution is None:
-        return ()
+        return
     names = [f"Contribution of source {n} ({source.modality})" for n, source in enumerate(result.sources)]
-    return tuple(
-        _map(result, share, scene, name, "grey", Window(0.0, 1.0)) for share, name in zip(result.contribution, names)
-    )
+    for share, name in zip(result.contribution, names):
+        yield _map(result, share, scene, name, "grey", Window(0.0, 1.0))
 
 
-def _loss(result: FusionResult, scene) -> tuple:
+def _loss(result: FusionResult, scene) -> Iterator:
     if result.loss is None:
-        return ()
+        return
     names = [f"Loss of source {n} ({source.modality})" for n, source in enumerate(result.sources)]
-    window = Window(0.0, 0.2)
-    return tuple(_map(result, one, scene, name, DEFAULT_TABLE, window) for one, name in zip(result.loss, names))
+    for one, name in zip(result.loss, names):
+        yield _map(result, one, scene, name, DEFAULT_TABLE, Window(0.0, 0.2))
 
 
 def _transforms(result: FusionResult, scene) -> tuple:

@@ -1,8 +1,11 @@
 """What must be installed before a fusion can run, asked for and never taken."""
 
 import importlib
+import importlib.metadata
 import importlib.util
 import logging
+import re
+import sys
 from subprocess import CalledProcessError
 
 import slicer
@@ -17,7 +20,7 @@ LIBRARIES = {
     "pywt": "PyWavelets>=1.6",
     "safetensors": "safetensors>=0.5",
 }
-TORCH = ">=2.6"
+LEAST_TORCH = (2, 6)
 
 
 def missingLibraries():
@@ -31,20 +34,47 @@ def isTorchMissing():
     return found is None or found.origin is None
 
 
+def ensureLibraries():
+    """Install what everything but the fusion itself needs, after asking.
+
+    Returns
+    -------
+    str
+        Why the work cannot go on; empty when it can.
+    """
+    missing = missingLibraries()
+    problem = _installLibraries(missing) if missing else ""
+    importlib.invalidate_caches()
+    return problem
+
+
 def ensureDependencies():
-    """Install what is missing after asking.
+    """Install what the fusion needs, after asking.
 
     Returns
     -------
     str
         Why the fusion cannot run; empty when it can.
     """
-    missing = missingLibraries()
-    problem = _installLibraries(missing) if missing else ""
-    if not problem and isTorchMissing():
+    problem = ensureLibraries()
+    if not problem and (isTorchMissing() or isTorchTooOld()):
         problem = _installTorch()
     importlib.invalidate_caches()
     return problem
+
+
+def torchVersion():
+    """The version of the installed PyTorch, read without importing it; empty when there is none."""
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def isTorchTooOld():
+    """Whether an installed PyTorch is older than what the fusion needs."""
+    numbers = re.match(r"(\d+)\.(\d+)", torchVersion())
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) < LEAST_TORCH
 
 
 def _installLibraries(missing):
@@ -82,17 +112,30 @@ def _refused(names):
     return _("These libraries are missing: {names}. Press Apply again to install them.").format(names=names)
 
 
+def _torchRequirement():
+    return ">=" + ".".join(map(str, LEAST_TORCH))
+
+
 def _installTorch():
+    if isTorchTooOld() and "torch" in sys.modules:
+        return _(
+            "PyTorch {version} is loaded and too old ({needed} is needed). Restart Slicer and press Apply again."
+        ).format(version=torchVersion(), needed=_torchRequirement())
     halfInstalled = importlib.util.find_spec("torch")
-    if halfInstalled is not None:
+    if halfInstalled is not None and halfInstalled.origin is None:
         folders = ", ".join(halfInstalled.submodule_search_locations or ())
         return _("PyTorch is only half installed. Delete {folders}, restart Slicer and press Apply again.").format(
             folders=folders
         )
     if importlib.util.find_spec("PyTorchUtils") is None:
+        if isTorchTooOld():
+            return _(
+                "PyTorch {version} is too old ({needed} is needed). Install the PyTorch extension in the Extensions "
+                "Manager, restart Slicer and press Apply again."
+            ).format(version=torchVersion(), needed=_torchRequirement())
         return _("PyTorch is missing. Install the PyTorch extension in the Extensions Manager and restart Slicer.")
     import PyTorchUtils
 
     logic = PyTorchUtils.PyTorchUtilsLogic()
-    torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=TORCH)
+    torch = logic.installTorch(askConfirmation=True, torchVersionRequirement=_torchRequirement())
     return "" if torch else _("PyTorch was not installed. Press Apply again to install it.")

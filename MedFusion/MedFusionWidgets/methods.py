@@ -2,56 +2,69 @@
 
 from slicer.i18n import tr as _
 
+from MedFusionWidgets.choices import fill, isChosen, show
 from MedFusionWidgets.dependencies import isTorchMissing
 
 AUTOMATIC = ""
 
 
 class MethodSection:
-    """Method, mode, device and registration."""
+    """Method, mode, device and precision."""
 
     def __init__(self, ui, onChanged):
         self.ui = ui
         self._onChanged = onChanged
         self._infos = {}
+        self._recommended = None
         self._addChoices()
         self.fill()
-        ui.methodComboBox.connect("currentIndexChanged(int)", self._changed)
-        ui.modeComboBox.connect("currentIndexChanged(int)", self._changed)
-        ui.deviceComboBox.connect("currentIndexChanged(int)", self._changed)
-        ui.registerComboBox.connect("currentIndexChanged(int)", self._changed)
+        self._boxes = {
+            "method": ui.methodComboBox,
+            "mode": ui.modeComboBox,
+            "device": ui.deviceComboBox,
+            "precision": ui.precisionComboBox,
+        }
+        for box in self._boxes.values():
+            isChosen(box, self._changed)
 
     def values(self):
-        """The choices: method (None for the default), mode, device and registration."""
-        return {
-            "method": self.ui.methodComboBox.currentData or None,
-            "mode": self.ui.modeComboBox.currentData,
-            "device": self.ui.deviceComboBox.currentData,
-            "register": self.ui.registerComboBox.currentData,
-        }
+        """The choices: method (None for the default), mode, device and precision."""
+        chosen = {name: box.currentData for name, box in self._boxes.items()}
+        return {**chosen, "method": chosen["method"] or None}
 
-    def show(self, method, mode, device, register):
+    def show(self, **chosen):
         """Show choices that were made before; unknown ones fall back to the first entry."""
-        for box, value in (
-            (self.ui.methodComboBox, method),
-            (self.ui.modeComboBox, mode),
-            (self.ui.deviceComboBox, device),
-            (self.ui.registerComboBox, register),
-        ):
-            # what is shown here was chosen before: it is no new choice
-            wereBlocked = box.blockSignals(True)
-            box.currentIndex = max(0, box.findData(value))
-            box.blockSignals(wereBlocked)
+        for name, value in chosen.items():
+            show(self._boxes[name], value)
         self._describe()
 
     def setEnabled(self, enabled):
         """Lock or free the section."""
-        ui = self.ui
-        for box in (ui.methodComboBox, ui.modeComboBox, ui.deviceComboBox, ui.registerComboBox):
+        for box in self._boxes.values():
             box.enabled = enabled
 
+    def setSources(self, nodes):
+        """Say which method is recommended for the modalities of the chosen nodes."""
+        self._recommended = None
+        if self._infos and len(nodes) > 1:
+            from MedFusionLib.methods.catalogue import default_for
+            from MedFusionScene.nodes import modality_of
+
+            modalities = [modality_of(node) for node in nodes]
+            info = self._infos[default_for(modalities)]
+            self._recommended = info
+            text = _("Recommended for {pair}: {title}").format(pair="-".join(modalities[:2]), title=info.title)
+        else:
+            text = _("Recommended for these modalities")
+        self.ui.methodComboBox.setItemText(0, text)
+        self._describe()
+
+    def info(self):
+        """What the catalogue says of the method that Apply would take; None when that is not known."""
+        return self._infos.get(self.ui.methodComboBox.currentData) or self._recommended
+
     def fill(self):
-        """Add what the catalogue holds, and say whether the list has changed.
+        """Add what the catalogue holds, by family, and say whether the list has changed.
 
         Without PyTorch the catalogue cannot be read and the list stays as it is.
         """
@@ -59,30 +72,44 @@ class MethodSection:
             return False
         import MedFusionLib
 
-        for info in sorted(MedFusionLib.methods(), key=lambda info: info.family):
+        families = {}
+        for info in MedFusionLib.methods():
+            families.setdefault(info.family, []).append(info)
             self._infos[info.name] = info
-            self.ui.methodComboBox.addItem(f"{info.title} ({info.family})", info.name)
+        entries = [(_("Recommended for these modalities"), AUTOMATIC)]
+        for family, infos in families.items():
+            entries.append((family[:1].upper() + family[1:], None))
+            entries += [(f"    {info.title}", info.name) for info in infos]
+        fill(self.ui.methodComboBox, entries)
         return True
 
     def _addChoices(self):
-        self.ui.methodComboBox.addItem(_("Recommended for these modalities"), AUTOMATIC)
-        self.ui.modeComboBox.addItem(_("Automatic"), "auto")
-        self.ui.modeComboBox.addItem(_("Volume (true 3-D)"), "volume")
-        self.ui.modeComboBox.addItem(_("Slice by slice"), "slice")
-        self.ui.deviceComboBox.addItem(_("Automatic"), "auto")
-        self.ui.deviceComboBox.addItem(_("Processor"), "cpu")
-        self.ui.deviceComboBox.addItem(_("Graphics card (CUDA)"), "cuda")
-        self.ui.registerComboBox.addItem(_("None: they line up"), "none")
-        self.ui.registerComboBox.addItem(_("Rigid (same patient, moved)"), "rigid")
-        self.ui.registerComboBox.addItem(_("Affine (scaled and sheared, too)"), "affine")
-        self.ui.registerComboBox.addItem(_("B-spline (bent; check the result)"), "bspline")
+        ui = self.ui
+        fill(ui.methodComboBox, [(_("Recommended for these modalities"), AUTOMATIC)])
+        fill(ui.modeComboBox, [(_("Automatic"), "auto"), (_("Volume (true 3-D)"), "volume"),
+                               (_("Slice by slice"), "slice")])  # fmt: skip
+        fill(ui.deviceComboBox, [(_("Automatic"), "auto"), (_("Processor"), "cpu"),
+                                 (_("Graphics card (CUDA)"), "cuda")])  # fmt: skip
+        fill(ui.precisionComboBox, [(_("exact"), "exact"), (_("fast"), "fast")])
 
-    def _changed(self, index):
+    def _changed(self):
         self._describe()
         self._onChanged()
 
     def _describe(self):
-        info = self._infos.get(self.ui.methodComboBox.currentData)
-        text = info.sentence if info else _("The method that suits the chosen modalities best.")
-        self.ui.methodLabel.text = text
-        self.ui.methodComboBox.toolTip = f"{text}\n{info.citation}" if info else text
+        info = self.info()
+        if info is None:
+            self.ui.methodLabel.text = _("The method that suits the chosen modalities best.")
+            self.ui.methodWarningLabel.visible = False
+            return
+        citation = _("{sentence}\n{citation}").format(sentence=info.sentence, citation=info.citation)
+        self.ui.methodLabel.text = citation
+        self.ui.methodComboBox.toolTip = f"{citation}\n{info.reproduces}"
+        warnings = [getattr(info, "warning", "")]
+        if self.ui.modeComboBox.currentData == "volume" and 3 not in info.dims:
+            warnings.append(_("This method works slice by slice only: choose another mode."))
+        if self.ui.modeComboBox.currentData == "slice" and 2 not in info.dims:
+            warnings.append(_("This method works on volumes only: choose another mode."))
+        text = " ".join(filter(None, warnings))
+        self.ui.methodWarningLabel.text = _("Note: {warning}").format(warning=text) if text else ""
+        self.ui.methodWarningLabel.visible = bool(text)

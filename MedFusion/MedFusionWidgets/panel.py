@@ -1,18 +1,21 @@
-"""The panel: sections, one Apply button that becomes Cancel, and a progress bar."""
+"""The panel: its sections, and the Apply button that fuses."""
 
-import logging
-import traceback
+import shutil
 
 import slicer
 from slicer.i18n import tr as _
 
+from MedFusionWidgets.alignment import AlignmentSection
 from MedFusionWidgets.dependencies import ensureDependencies
 from MedFusionWidgets.display import DisplaySection
 from MedFusionWidgets.inputs import InputsSection
+from MedFusionWidgets.loading import LoadingSection
 from MedFusionWidgets.methods import MethodSection
-from MedFusionWidgets.task import Task
+from MedFusionWidgets.preview import PreviewSection
+from MedFusionWidgets.tumour import TumourSection
+from MedFusionWidgets.work import Work
 
-logger = logging.getLogger(__name__)
+REMEMBERED = ("method", "mode", "device", "precision")
 
 
 class Panel:
@@ -23,14 +26,18 @@ class Panel:
 
     def __init__(self, ui, logic):
         self.ui, self.logic = ui, logic
-        self.task = Task()
         self.parameters = None
         self.result = self.resultNodes = None
         self._guiTag = None
-        self._isBusy = False
+        self.work = Work(self._showBusy)
         self.inputs = InputsSection(ui, self.refresh)
+        self.loading = LoadingSection(ui, self.work, self.inputs)
         self.methods = MethodSection(ui, self._rememberMethod)
+        self.alignment = AlignmentSection(ui, self.work, self._onMoved)
+        self.preview = PreviewSection(ui, self.inputs.nodes, self.methods)
+        self.tumour = TumourSection(ui, self.work, self)
         self.display = DisplaySection(ui)
+        self._sections = [self.inputs, self.loading, self.methods, self.alignment, self.preview, self.tumour]
         ui.applyButton.connect("clicked()", self.onApplyButton)
         ui.progressBar.visible = False
 
@@ -39,7 +46,8 @@ class Panel:
         self.disconnectGui()
         self.parameters = parameters
         self._guiTag = parameters.connectGui(self.ui)
-        self.methods.show(parameters.method, parameters.mode, parameters.device, parameters.register)
+        self.methods.show(**{name: getattr(parameters, name) for name in REMEMBERED})
+        self.tumour.show(parameters.tumourMethod)
         self.refresh()
 
     def disconnectGui(self):
@@ -49,106 +57,108 @@ class Panel:
         self._guiTag = None
 
     def detach(self):
-        """Cancel the work and let go of the parameter node."""
-        self.task.cancel()
+        """Cancel the work and let go of the parameter node and of every node of its scene."""
+        self.work.drop()
+        self.preview.off()
+        self.preview.close()
+        self.alignment.close()
+        self.tumour.close()
         self.disconnectGui()
         self.parameters = None
         self.result = self.resultNodes = None
 
+    def close(self):
+        """Detach for good: the widgets are about to go."""
+        self.work.close()
+        self.detach()
+
     def refresh(self):
         """Say what is chosen, and enable Apply or say why not."""
-        if self._isBusy:
+        if self.work.isBusy or self.parameters is None:
             return
         problem = self.inputs.refresh()
-        self.ui.applyButton.text = _("Apply")
         self.ui.applyButton.enabled = not problem
         self.ui.applyButton.toolTip = problem or _("Fuse the chosen volumes.")
         self.ui.statusLabel.text = problem
-        self.display.setSources(self.inputs.nodes())
+        nodes = self.inputs.nodes()
+        self.loading.refresh()
+        self.methods.setSources(nodes)
+        self.alignment.setSources(nodes, problem)
+        self.preview.refresh()
+        self.tumour.refresh()
+        self.display.setSources(nodes)
 
     def onApplyButton(self):
         """Start the fusion, or cancel the one that runs."""
-        if self._isBusy:
-            self.task.cancel()
-            self.ui.statusLabel.text = _("Cancelling ...")
-            return
-        self._lock()
-        try:
-            message = self._installWhatIsMissing() or self._fuse()
-        except Exception as error:
-            message = self._explain(error)
-        finally:
-            self._unlock()
-        self.ui.statusLabel.text = message
+        self.work.press(self.ui.applyButton, self.ui.statusLabel, _("Fusing ..."), self._apply, self.ui.progressBar)
+
+    def _apply(self, run):
+        return self._installWhatIsMissing() or self._fuse(run)
 
     def _installWhatIsMissing(self):
         """Why the fusion cannot run; empty when it can."""
         problem = ensureDependencies()
         if not problem and self.methods.fill() and self.parameters is not None:
-            known = self.parameters
-            self.methods.show(known.method, known.mode, known.device, known.register)
+            self.methods.show(**{name: getattr(self.parameters, name) for name in REMEMBERED})
         return problem
 
-    def _fuse(self):
-        """Fuse in a thread, then show the result in the main thread."""
-        import MedFusionLib
-        from MedFusionScene.logic import prepare, show
+    def _fuse(self, run):
+        """Fuse in a thread or a process, then show the result in the main thread."""
+        from MedFusionLib.errors import UsageError
+        from MedFusionScene.logic import case_of, show, take_snapshots
+        from MedFusionScene.segmentations import segmentation_from_node
 
         nodes, options, parameters = self.inputs.nodes(), self.methods.values(), self.parameters
-        case = prepare(nodes)
-        result = self.task.run(
-            lambda progress, cancelled: MedFusionLib.fuse(case, progress=progress, cancelled=cancelled, **options),
-            self._showProgress,
-        )
-        if self.parameters is not parameters or any(node.GetScene() is None for node in nodes):
-            return _("The scene was closed meanwhile; the result was dropped.")
-        if self.task.isCancelled():
-            return _("Cancelled.")
-        self.result, self.resultNodes = result, show(result, nodes)
-        parameters.fusedVolume = self.resultNodes.main
+        drawn = self.tumour.segmentation()
+        tumour = None if drawn is None else segmentation_from_node(drawn)
+        snapshots, fuse = take_snapshots(nodes), _fuseDetached if self.ui.processCheckBox.checked else _fuseHere
+
+        def work(progress, cancelled):
+            case, transforms = case_of(snapshots)
+            return fuse(case, transforms, tumour=tumour, progress=progress, cancelled=cancelled, **options)
+
+        kept = nodes if drawn is None else [*nodes, drawn]
+        result = run(work, kept)
+        self.preview.off()
+        self.alignment.comparison.close()
+        self.ui.statusLabel.text = _("Showing ...")
+        made = show(result, nodes, segmentation_node=drawn, breathe=slicer.app.processEvents)
+        if self.parameters is not parameters:
+            raise UsageError("The scene was closed meanwhile; the result was dropped")
+        self.result, self.resultNodes = result, made
+        parameters.fusedVolume = made.main
         return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )
 
-    def _explain(self, error):
-        """A sentence for the person; unexpected errors with their details."""
-        from MedFusionLib.errors import Cancelled, MedFusionError
+    def _showBusy(self, isBusy):
+        for section in self._sections:
+            section.setEnabled(not isBusy)
+        if isBusy:
+            self.ui.applyButton.enabled = False
+        else:
+            self.refresh()
 
-        if isinstance(error, Cancelled):
-            return _("Cancelled.")
-        # the log gets no message: it may name a volume, and a volume may be named after a patient
-        logger.error("Fusion failed: %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
-        details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        sentence = str(error) if isinstance(error, MedFusionError) else _("The fusion failed unexpectedly.")
-        slicer.util.errorDisplay(sentence, detailedText=details)
-        return sentence
-
-    def _lock(self):
-        self._isBusy = True
-        self.inputs.setEnabled(False)
-        self.methods.setEnabled(False)
-        self.ui.applyButton.text = _("Cancel")
-        self.ui.applyButton.toolTip = _("Stop; nothing is added to the scene.")
-        self.ui.progressBar.value = 0
-        self.ui.progressBar.visible = True
-        self.ui.statusLabel.text = _("Fusing ...")
-
-    def _unlock(self):
-        self._isBusy = False
-        self.inputs.setEnabled(True)
-        self.methods.setEnabled(True)
-        self.ui.progressBar.visible = False
-        self.refresh()
-
-    def _showProgress(self, done, total, secondsLeft):
-        self.ui.progressBar.maximum = total
-        self.ui.progressBar.value = done
-        if secondsLeft is not None and secondsLeft > 2:
-            self.ui.statusLabel.text = _("About {seconds:.0f} s left").format(seconds=secondsLeft)
+    def _onMoved(self):
+        """A volume lies elsewhere now: what was fused of it before is old."""
+        self.preview.refresh()
 
     def _rememberMethod(self):
         if self.parameters is not None:
             chosen = self.methods.values()
-            self.parameters.method = chosen["method"] or ""
-            self.parameters.mode, self.parameters.device = chosen["mode"], chosen["device"]
-            self.parameters.register = chosen["register"]
+            for name in REMEMBERED:
+                setattr(self.parameters, name, chosen[name] or "")
+        self.preview.refresh()
+
+
+def _fuseHere(case, transforms, **options):
+    import MedFusionLib
+
+    return MedFusionLib.fuse(case, transform=transforms, **options)
+
+
+def _fuseDetached(case, transforms, **options):
+    from MedFusionLib.detached import fuse_detached
+
+    # inside Slicer the interpreter of other processes is called PythonSlicer
+    return fuse_detached(case, transforms=transforms, python=shutil.which("PythonSlicer"), **options)

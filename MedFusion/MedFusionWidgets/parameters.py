@@ -2,7 +2,13 @@
 
 from typing import Annotated
 
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLVolumeNode
+from slicer import (
+    vtkMRMLMarkupsFiducialNode,
+    vtkMRMLMarkupsROINode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+    vtkMRMLVolumeNode,
+)
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 
@@ -11,8 +17,10 @@ class FusionParameters:
     """Parameters of the panel.
 
     referenceVolume, secondVolume, thirdVolume, fourthVolume - The sources; the first gives the grid.
-    method, mode, device - As in the method list; an empty method takes the default for the modalities.
-    register - How the further volumes are registered to the reference first.
+    method, mode, device, precision - As in the method list; an empty method takes the default for the modalities.
+    separateProcess - Whether the fusion runs in a process of its own.
+    model - As what the next registration moves: rigid, affine, bspline.
+    tumourSegmentation, tumourSeed, tumourRoi, tumourMethod - The tumour, or where and how to find it.
     fusedVolume - The newest result.
     opacity - Of the functional layer: 0 anatomy only, 1 function only.
     overlay - Whether tumours are drawn.
@@ -25,7 +33,13 @@ class FusionParameters:
     method: str = ""
     mode: str = "auto"
     device: str = "auto"
-    register: str = "none"
+    precision: str = "exact"
+    separateProcess: bool = False
+    model: str = "rigid"
+    tumourSegmentation: vtkMRMLSegmentationNode
+    tumourSeed: vtkMRMLMarkupsFiducialNode
+    tumourRoi: vtkMRMLMarkupsROINode
+    tumourMethod: str = "auto"
     fusedVolume: vtkMRMLVolumeNode
     opacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     overlay: bool = True

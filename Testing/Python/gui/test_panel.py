@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
-import vtk
 
 import MedFusionLib
 from MedFusionLib.segment import segmentation_from_labels
@@ -43,8 +42,8 @@ def test_the_panel_starts_with_apply_disabled_and_says_why(widget):
 
 def test_the_method_list_holds_what_the_catalogue_holds(widget):
     box = widget.ui.methodComboBox
-    names = {box.itemData(n) for n in range(box.count)}
-    assert names == {"", *(info.name for info in MedFusionLib.methods())}
+    names = [box.itemData(n) for n in range(box.count)]
+    assert {name for name in names if name is not None} == {"", *(info.name for info in MedFusionLib.methods())}
     choose_method(widget, "laplacian")
     assert "Burt" in box.toolTip
     assert "detail" in widget.ui.methodLabel.text
@@ -194,23 +193,3 @@ def test_the_self_tests_for_slicers_runner_pass(module, stage, project_folder):
     outcome = unittest.TestLoader().loadTestsFromModule(self_test).run(unittest.TestResult())
     assert outcome.testsRun == 1
     assert outcome.wasSuccessful() and not outcome.skipped, outcome.failures + outcome.errors
-
-
-def test_the_registration_of_the_panel_moves_a_shifted_volume_back(widget, nodes):
-    matrix = vtk.vtkMatrix4x4()
-    nodes[1].GetIJKToRASMatrix(matrix)
-    matrix.SetElement(0, 3, matrix.GetElement(0, 3) + 6)
-    nodes[1].SetIJKToRASMatrix(matrix)
-    choose(widget, nodes)
-    choose_method(widget, "average")
-    box = widget.ui.registerComboBox
-    assert [box.itemData(n) for n in range(box.count)] == ["none", "rigid", "affine", "bspline"]
-    box.currentIndex = box.findData("rigid")
-    widget.ui.applyButton.click()
-    assert widget.logic.getParameterNode().register == "rigid"
-    assert "Fused in" in widget.ui.statusLabel.text
-    fused = slicer.util.arrayFromVolume(widget.logic.getParameterNode().fusedVolume.GetNodeReference("medfusionScalar"))
-    mr, pet = head_pair()
-    expected = MedFusionLib.fuse(MedFusionLib.Case([mr, pet]), "average").fused.array
-    inner = (slice(5, -5),) * 3
-    assert np.corrcoef(fused[inner].ravel(), expected[inner].ravel())[0, 1] > 0.98

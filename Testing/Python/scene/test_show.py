@@ -136,7 +136,7 @@ def test_nodes_are_fused_into_the_node_to_look_at(scene, mr, pet, lesion):
 
 def test_the_fusion_itself_can_run_in_another_thread(scene, mr, pet):
     nodes = [node_from_volume(volume, scene) for volume in (mr, pet)]
-    case, results = logic.prepare(nodes), []
+    (case, _), results = logic.case_of(logic.take_snapshots(nodes)), []
     scene.RemoveNode(nodes[1])  # the person may change the scene meanwhile
     worker = threading.Thread(target=lambda: results.append(MedFusionLib.fuse(case, "average")))
     worker.start()
@@ -159,10 +159,10 @@ def test_a_refused_fusion_leaves_the_scene_as_it_was(scene, mr, pet):
 
 def test_one_volume_is_not_enough(scene, mr):
     with pytest.raises(UsageError, match="1 volumes were chosen"):
-        logic.prepare([node_from_volume(mr, scene)])
+        logic.take_snapshots([node_from_volume(mr, scene)])
 
 
 def test_the_same_volume_twice_is_refused(scene, mr):
     node = node_from_volume(mr, scene)
     with pytest.raises(UsageError, match="chosen twice"):
-        logic.prepare([node, node])
+        logic.take_snapshots([node, node])

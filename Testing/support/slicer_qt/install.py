@@ -22,12 +22,43 @@ class Stage:
         Sentences of error dialogs.
     waits : list of float
         Moments at which events were processed.
+    questions : list of str
+        What the person was asked; `answer` is what they say.
+    folder, files : str, tuple of str
+        What the person chooses in file dialogs.
+    opened : list of str
+        Modules that were opened.
+    editor : SegmentEditor
+        The Segment Editor's widget.
+    at_startup : list
+        What is called when the application has started.
     """
 
     errors: list = field(default_factory=list)
     dialogs: list = field(default_factory=list)
     waits: list = field(default_factory=list)
+    questions: list = field(default_factory=list)
+    answer: bool = True
+    folder: str = ""
+    files: tuple = ()
+    opened: list = field(default_factory=list)
+    editor: object = None
+    at_startup: list = field(default_factory=list)
+    samples: dict = field(default_factory=dict)
     on_events: object = None
+
+    def settle(self, condition, seconds: float = 30.0) -> None:
+        """Process events until a condition holds."""
+        import time
+
+        from PySide6 import QtWidgets
+
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError("what was waited for did not happen")
+            QtWidgets.QApplication.processEvents()
+            time.sleep(0.005)
 
 
 @contextmanager
@@ -41,8 +72,20 @@ def stage() -> Iterator[Stage]:
 
     happened = Stage(errors=pythonqt.ERRORS)
     pythonqt.ERRORS.clear()
+    happened.editor = widgets.SegmentEditorWidget()
+    dialogs = types.SimpleNamespace(
+        getExistingDirectory=lambda parent, caption: happened.folder,
+        getOpenFileNames=lambda parent, caption, directory, filters: happened.files,
+    )
     modules = {
-        "qt": types.SimpleNamespace(QIcon=QtGui.QIcon),
+        "qt": types.SimpleNamespace(
+            QIcon=QtGui.QIcon,
+            QTimer=widgets.Timer,
+            QFileDialog=dialogs,
+            QApplication=QtWidgets.QApplication,
+            QTableWidgetItem=QtWidgets.QTableWidgetItem,
+        ),
+        "SampleData": types.SimpleNamespace(SampleDataLogic=sample_data(happened)),
         "slicer.ScriptedLoadableModule": module_classes,
         "slicer.parameterNodeWrapper": parameter_node,
         "slicer.i18n": types.SimpleNamespace(tr=str, translate=lambda context, text: text),
@@ -59,6 +102,31 @@ def stage() -> Iterator[Stage]:
             sys.modules.pop(name)
             if module is not None:
                 sys.modules[name] = module
+
+
+def application_signals(happened: Stage):
+    """slicer.app.connect for the documented signals."""
+    from slicer_qt.api import documented
+
+    def connect(signature, slot):
+        if signature not in documented()["slicer.app"]["signals"]:
+            raise AttributeError(f"slicer.app documents no signal {signature}")
+        happened.at_startup.append(slot)
+
+    return connect
+
+
+def sample_data(happened: Stage):
+    """SampleData.SampleDataLogic, as far as a module registers data with it."""
+    from slicer_qt.api import documented
+
+    def register(**source):
+        known = documented()["SampleDataLogic"]["arguments"]["registerCustomSampleDataSource"]
+        if not set(source) <= set(known):
+            raise TypeError(f"registerCustomSampleDataSource documents no {sorted(set(source) - set(known))}")
+        happened.samples[source["sampleName"]] = source
+
+    return types.SimpleNamespace(registerCustomSampleDataSource=register)
 
 
 def _fill_slicer(application, happened: Stage):
@@ -80,7 +148,10 @@ def _fill_slicer(application, happened: Stage):
         "loadUI": load_ui,
         "childWidgetVariables": children_by_name,
         "errorDisplay": lambda text, **options: happened.dialogs.append(text),
-        "confirmOkCancelDisplay": lambda text, **options: True,
+        "confirmOkCancelDisplay": lambda text, **options: happened.questions.append(text) or happened.answer,
+        "infoDisplay": lambda text, **options: happened.dialogs.append(text),
+        "selectModule": happened.opened.append,
+        "getModuleWidget": lambda name: types.SimpleNamespace(editor=happened.editor),
     }
     unknown = set(functions) - set(documented()["slicer.util"]["functions"])
     if unknown:
@@ -89,7 +160,9 @@ def _fill_slicer(application, happened: Stage):
     app_before = getattr(slicer, "app", None)
     for name, function in functions.items():
         setattr(slicer.util, name, function)
-    slicer.app = types.SimpleNamespace(processEvents=process_events, layoutManager=lambda: None)
+    slicer.app = types.SimpleNamespace(
+        processEvents=process_events, layoutManager=lambda: None, connect=application_signals(happened)
+    )
 
     def restore():
         for name, function in before.items():

@@ -32,6 +32,10 @@ class ScriptedLoadableModuleWidget:
     def setup(self):
         """Slicer adds the reload section here in developer mode."""
 
+    def onReload(self):
+        """Slicer cleans this widget up and makes another one from the module file as it is now."""
+        self.cleanup()
+
 
 class ScriptedLoadableModuleLogic:
     def __init__(self, parent=None):

@@ -50,6 +50,27 @@ class CollapsibleButton(PythonQt, QtWidgets.QGroupBox):
         return QtWidgets.QGroupBox.event(self, event)
 
 
+class CollapsibleGroupBox(PythonQt, QtWidgets.QGroupBox):
+    imitates = "ctkCollapsibleGroupBox"
+
+    def event(self, event):
+        # children come one by one while the form is read, so every layout request looks at them anew
+        if event.type() in (QtCore.QEvent.Type.DynamicPropertyChange, QtCore.QEvent.Type.LayoutRequest):
+            is_open = not QtCore.QObject.property(self, "collapsed")
+            for child in QtCore.QObject.children(self):
+                if child.isWidgetType():
+                    QtWidgets.QWidget.setVisible(child, is_open)
+        return QtWidgets.QGroupBox.event(self, event)
+
+
+class TableWidget(PythonQt, QtWidgets.QTableWidget):
+    pass
+
+
+class Timer(PythonQt, QtCore.QTimer):
+    pass
+
+
 _STEPS = 1000
 
 
@@ -59,12 +80,17 @@ class SliderWidget(PythonQt, QtWidgets.QWidget):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        for name, number in (("minimum", 0.0), ("maximum", 99.0), ("value", 0.0), ("singleStep", 1.0)):
-            QtWidgets.QWidget.setProperty(self, name, number)
         self._bar = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
         self._bar.setMaximum(_STEPS)
         self._bar.sliderMoved.connect(self._moved)
-        QtWidgets.QHBoxLayout(self).addWidget(self._bar)
+        self._box = QtWidgets.QDoubleSpinBox()
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._bar)
+        row.addWidget(self._box)
+        for name, number in (("minimum", 0.0), ("maximum", 99.0), ("value", 0.0), ("singleStep", 1.0)):
+            QtWidgets.QWidget.setProperty(self, name, number)
+        self._box.valueChanged.connect(self.setValue)
 
     def _moved(self, step):
         self.setValue(self.minimum + (self.maximum - self.minimum) * step / _STEPS)
@@ -77,10 +103,33 @@ class SliderWidget(PythonQt, QtWidgets.QWidget):
             value = min(max(value, self.minimum), self.maximum)
         changed = self.property(name) != value
         QtWidgets.QWidget.setProperty(self, name, value)
+        self._show()
         if name == "value" and changed:
-            self._bar.setValue(round(_STEPS * (value - self.minimum) / (self.maximum - self.minimum)))
             self.valueChanged.emit(value)
         return True
+
+    def _show(self):
+        blocked = QtCore.QSignalBlocker(self._box)
+        self._box.setRange(self.minimum, self.maximum)
+        self._box.setDecimals(2 if self.decimals is None else self.decimals)
+        self._box.setSuffix(self.suffix or "")
+        self._box.setValue(self.value)
+        blocked.unblock()
+        self._bar.setValue(round(_STEPS * (self.value - self.minimum) / max(self.maximum - self.minimum, 1e-9)))
+
+
+class SegmentEditorWidget(PythonQt, QtWidgets.QWidget):
+    imitates = "qMRMLSegmentEditorWidget"
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._chosen = {}
+
+    def setSegmentationNode(self, node):
+        self._chosen["segmentation"] = node
+
+    def setSourceVolumeNode(self, node):
+        self._chosen["source"] = node
 
 
 _selectors: weakref.WeakSet = weakref.WeakSet()
@@ -152,9 +201,11 @@ CLASSES = {
     "QComboBox": ComboBox,
     "QLabel": Label,
     "QProgressBar": ProgressBar,
+    "QTableWidget": TableWidget,
     "qMRMLWidget": MRMLWidget,
     "qMRMLNodeComboBox": NodeComboBox,
     "ctkCollapsibleButton": CollapsibleButton,
+    "ctkCollapsibleGroupBox": CollapsibleGroupBox,
     "ctkSliderWidget": SliderWidget,
 }
 

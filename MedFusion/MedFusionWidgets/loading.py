@@ -1,0 +1,171 @@
+"""Loading: DICOM folders, files, sample data, and PET that becomes SUV."""
+
+import os
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from MedFusionWidgets.dependencies import ensureLibraries
+
+FILES = "NIfTI, NRRD, MHA, PNG, TIFF (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.png *.tif *.tiff)"
+
+
+class LoadingSection:
+    """Buttons that bring volumes into the scene; what is loaded is chosen where nothing is chosen yet."""
+
+    def __init__(self, ui, work, inputs):
+        self.ui, self.work, self.inputs = ui, work, inputs
+        ui.loadFolderButton.connect("clicked()", self.onLoadFolder)
+        ui.loadFilesButton.connect("clicked()", self.onLoadFiles)
+        ui.sampleDataButton.connect("clicked()", self.onSampleData)
+        ui.suvButton.connect("clicked()", self.onSuv)
+        ui.suvButton.visible = False
+
+    def setEnabled(self, enabled):
+        """Lock or free the section."""
+        for button in (self.ui.loadFolderButton, self.ui.loadFilesButton, self.ui.sampleDataButton, self.ui.suvButton):
+            button.enabled = enabled
+
+    def refresh(self):
+        """Offer SUV where a PET in Bq/ml is chosen."""
+        self.ui.suvButton.visible = self._becquerelNode() is not None
+
+    def onLoadFolder(self):
+        """Ask for a folder and load its series."""
+        if not self.work.isBusy:
+            self._folder = qt.QFileDialog.getExistingDirectory(None, _("Load DICOM folder"))
+            if not self._folder:
+                return
+        self._press(self.ui.loadFolderButton, self._loadFolder)
+
+    def onLoadFiles(self):
+        """Ask for files and load them."""
+        if not self.work.isBusy:
+            self._files = qt.QFileDialog.getOpenFileNames(None, _("Load files"), "", FILES)
+            if not self._files:
+                return
+        self._press(self.ui.loadFilesButton, self._loadFiles)
+
+    def onSampleData(self):
+        """Show size and licence, then load the templates."""
+        from MedFusionWidgets.sampleData import confirmDownload
+
+        if self.work.isBusy or confirmDownload():
+            self._press(self.ui.sampleDataButton, self._loadSampleData)
+
+    def onSuv(self):
+        """Ask for the DICOM folder of the PET where it is not known, and compute SUV from its headers."""
+        if not self.work.isBusy:
+            self._folder = self._folderOf(self._becquerelNode()) or qt.QFileDialog.getExistingDirectory(
+                None, _("DICOM folder of this PET series")
+            )
+            if not self._folder:
+                return
+        self._press(self.ui.suvButton, self._convert)
+
+    def _press(self, button, steps):
+        self.work.press(button, self.ui.inputsStatusLabel, _("Loading ..."), steps)
+
+    def _loadFolder(self, run):
+        problem = ensureLibraries()
+        if problem:
+            return problem
+        from MedFusionLib.io.read_folder import read_all_series
+
+        folder = self._folder
+        volumes, notes = run(lambda progress, cancelled: read_all_series(folder, progress))
+        return self._add(volumes, notes)
+
+    def _loadFiles(self, run):
+        problem = ensureLibraries()
+        if problem:
+            return problem
+        import MedFusionLib
+
+        files = list(self._files)
+        volumes = run(lambda progress, cancelled: [MedFusionLib.read_volume(file) for file in files])
+        return self._add(volumes, [])
+
+    def _loadSampleData(self, run):
+        problem = ensureLibraries()
+        if problem:
+            return problem
+        from MedFusionScene.segmentations import node_from_segmentation
+        from MedFusionWidgets.sampleData import install, readTemplates
+
+        problem = install()
+        if problem:
+            return problem
+        case, lesion = run(lambda progress, cancelled: readTemplates())
+        message = self._add(case.sources, [])
+        node_from_segmentation(lesion, slicer.mrmlScene, name=_("Synthetic lesion"))
+        return message
+
+    def _convert(self, run):
+        from MedFusionLib.errors import UsageError
+        from MedFusionScene.nodes import node_from_volume
+        from MedFusionScene.snapshot import take_snapshot
+
+        problem = ensureLibraries()
+        if problem:
+            return problem
+        import MedFusionLib
+
+        folder, node = self._folder, self._becquerelNode()
+        here = take_snapshot(node)
+        suv = run(lambda progress, cancelled: MedFusionLib.read_volume(folder, "PT"), [node])
+        difference = here.geometry.describe_difference(suv.geometry) if node.GetParentTransformNode() is None else ""
+        if difference:
+            raise UsageError(f"The folder holds another series than {node.GetName()}: {difference}", "its DICOM files")
+        made = node_from_volume(suv, node.GetScene(), name=f"{node.GetName()} SUVbw")
+        made.SetAndObserveTransformNodeID(node.GetTransformNodeID())
+        for selector in self.inputs.selectors:
+            if selector.currentNode() is node:
+                selector.setCurrentNode(made)
+        return _("{name} is in SUVbw (g/ml); the volume in Bq/ml stays in the scene.").format(name=made.GetName())
+
+    def _add(self, volumes, notes):
+        from MedFusionScene.display import show_colours, show_window, table_for
+        from MedFusionScene.nodes import node_from_volume
+
+        made = []
+        for volume in volumes:
+            node = node_from_volume(volume, slicer.mrmlScene)
+            window = _windowOf(volume)
+            if window is not None:
+                show_window(node, window)
+            show_colours(node, table_for(volume.modality))
+            made.append(node)
+            slicer.app.processEvents()
+        self.inputs.choose(made)
+        loaded = _("{count} volumes loaded.").format(count=len(made))
+        return " ".join([loaded, *notes])
+
+    def _becquerelNode(self):
+        """The first chosen PET in Bq/ml."""
+        from MedFusionLib.units import BECQUEREL_PER_ML
+        from MedFusionScene.nodes import modality_of, unit_of
+
+        for node in self.inputs.nodes():
+            if modality_of(node) == "PT" and unit_of(node) == BECQUEREL_PER_ML:
+                return node
+        return None
+
+    def _folderOf(self, node):
+        """Where the files of a node that was loaded from DICOM lie; empty when that is not known."""
+        from MedFusionLib.io.dicom_files import is_dicom
+
+        storage = node.GetStorageNode()
+        name = storage.GetFileName() if storage is not None else None
+        return os.path.dirname(name) if name and os.path.isfile(name) and is_dicom(name) else ""
+
+
+def _windowOf(volume):
+    from MedFusionLib.errors import UsageError
+    from MedFusionLib.intensity import default_window
+
+    try:
+        return default_window(volume)
+    except UsageError:  # a constant volume has none
+        return None
