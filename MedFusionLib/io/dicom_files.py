@@ -255,8 +255,10 @@ def _check_not_cut_off(path: Path, dataset: Dataset) -> None:
     """An image without its matrix would be passed over as no image, and a series be short of a slice."""
     import pydicom
 
+    if has_image(dataset):
+        return
     kind = pydicom.uid.UID(str(dataset.file_meta.get("MediaStorageSOPClassUID", "")))
-    if kind.name.endswith("Image Storage") and not has_image(dataset):
+    if kind.name.endswith("Image Storage"):
         raise UnreadableFile(
             f"{path.name} is an image without Rows and Columns, probably cut off", "a complete DICOM file",
             "Send it again",

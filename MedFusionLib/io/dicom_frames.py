@@ -13,6 +13,7 @@ import numpy as np
 
 from MedFusionLib.errors import NotSupported, UnreadableFile
 from MedFusionLib.io.dicom_files import SEGMENTATIONS, Header, Series
+from MedFusionLib.io.dicom_groups import LEGACY_CONVERTED, has_groups, item_list, lookup
 from MedFusionLib.io.dicom_real_world import real_world_of
 from MedFusionLib.io.limits import MOST_SAMPLES_PER_AXIS
 from MedFusionLib.units import Unit
@@ -21,25 +22,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 NUCLEAR_MEDICINE = "1.2.840.10008.5.1.4.1.1.20"
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 MOST_FRAMES = 16 * MOST_SAMPLES_PER_AXIS
 _RECONSTRUCTED = "RECON TOMO"
-_IN_THE_GROUPS = {
-    "ImagePositionPatient": "PlanePositionSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "PixelSpacing": "PixelMeasuresSequence",
-    "SpacingBetweenSlices": "PixelMeasuresSequence",
-    "SliceThickness": "PixelMeasuresSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "RescaleType": "PixelValueTransformationSequence",
-    "EffectiveEchoTime": "MREchoSequence",
-    "DiffusionBValue": "MRDiffusionSequence",
-    "NominalPercentageOfCardiacPhase": "CardiacSynchronizationSequence",
-    "NominalPercentageOfRespiratoryPhase": "RespiratorySynchronizationSequence",
-    "TemporalPositionIndex": "FrameContentSequence",
-    "StackID": "FrameContentSequence",
-}
-_FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
 APART = {
     "echo": ("EchoNumbers", "EchoTime", "EffectiveEchoTime"),
     "time point": ("TemporalPositionIdentifier", "TemporalPositionIndex", "FrameReferenceTime"),
@@ -132,7 +117,7 @@ def _frames_of_file(label: str, header: Header) -> Iterator[Frame]:
     dataset = header.dataset
     _check_kind(label, header)
     count = number_of_frames(dataset)
-    if "PerFrameFunctionalGroupsSequence" in dataset:
+    if has_groups(dataset):
         stated = len(dataset.PerFrameFunctionalGroupsSequence)
         if stated != count:
             raise UnreadableFile(f"{label} describes {stated} frames but holds {count}", "one description per frame")
@@ -154,7 +139,7 @@ def _frame(label: str, header: Header, number: int) -> Frame:
 
     return Frame(
         header, number, numbers("ImagePositionPatient", 3), _directions(label, numbers("ImageOrientationPatient", 6)),
-        _spacing(label, numbers("PixelSpacing", 2)), *_scale(label, header.dataset, number),
+        _spacing(label, numbers("PixelSpacing", 2)), *_scale(label, header, number),
     )  # fmt: skip
 
 
@@ -182,7 +167,7 @@ def _nuclear_frames(label: str, header: Header, count: int) -> Iterator[Frame]:
         raise UnreadableFile(f"{label} places {len(places)} of {count} frames", "a SliceVector of every frame")
     for number, place in enumerate(places):
         position = first + (int(place) - 1) * step * np.cross(*directions)
-        yield Frame(header, number, position, directions, spacing, *_scale(label, dataset, number))
+        yield Frame(header, number, position, directions, spacing, *_scale(label, header, number))
 
 
 def _check_kind(label: str, header: Header) -> None:
@@ -199,36 +184,20 @@ def _check_kind(label: str, header: Header) -> None:
         )  # fmt: skip
 
 
-def lookup(dataset: Dataset, number: int, keyword: str):
-    """An element of one frame: from its functional groups, the shared ones, or the top; None when absent."""
-    sequence = _IN_THE_GROUPS.get(keyword)
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        for name in _FRAME_TYPES if keyword == "FrameType" else (sequence,) if sequence else ():
-            items = _item_list(dataset, number, name)
-            if items and items[0].get(keyword) not in (None, ""):
-                return items[0].get(keyword)
-    value = dataset.get(keyword)
-    return None if value == "" else value
-
-
-def _scale(label: str, dataset: Dataset, number: int) -> tuple[float, float, Unit | None]:
+def _scale(label: str, header: Header, number: int) -> tuple[float, float, Unit | None]:
     """Slope, intercept and unit: of the real world where it is mapped, else of the rescale.
 
-    Single images of CT and PET have their own rules for units, which a mapping must not bend.
+    Single images of CT and PET, and what was converted from them, have their own rules for units, which a mapping must
+    not bend. The numbers of a parametric map have no other meaning than the mapping's, even where its unit is not known
+    here.
     """
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        mapping = real_world_of(_item_list(dataset, number, "RealWorldValueMappingSequence"))
-    else:
-        own_rules = dataset.get("Modality") in ("CT", "PT")
-        mapping = None if own_rules else real_world_of(dataset.get("RealWorldValueMappingSequence"))
+    dataset, is_single = header.dataset, header.kind in LEGACY_CONVERTED or not has_groups(header.dataset)
+    mapping = None
+    if not (is_single and dataset.get("Modality") in ("CT", "PT")):
+        name = "RealWorldValueMappingSequence"
+        sequence = item_list(dataset, number, name) if has_groups(dataset) else dataset.get(name)
+        mapping = real_world_of(sequence, any_unit=header.kind == PARAMETRIC_MAP)
     return (mapping.slope, mapping.intercept, mapping.unit) if mapping else (*_rescale(label, dataset, number), None)
-
-
-def _item_list(dataset: Dataset, number: int, name: str):
-    """A sequence of the functional groups: of the frame, else of all frames."""
-    shared = dataset.get("SharedFunctionalGroupsSequence") or ()
-    groups = (dataset.PerFrameFunctionalGroupsSequence[number], *shared[:1])
-    return next((group.get(name) for group in groups if group.get(name)), None)
 
 
 def _rescale(label: str, dataset: Dataset, number: int) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,9 @@ NATIVE = {
     "1.2.840.10008.1.2.2": ">",
 }
 """Transfer syntaxes without compression, with their byte order; the element's header tells whether it names its VR."""
-_PIXEL_DATA = (0x7FE0, 0x0010)
+_WHOLE, _FLOAT, _DOUBLE = (0x7FE0, 0x0010), (0x7FE0, 0x0008), (0x7FE0, 0x0009)
+"""Tags of PixelData, and of the FloatPixelData and DoubleFloatPixelData of parametric maps."""
+_BITS = {_WHOLE: (8, 16, 32), _FLOAT: (32,), _DOUBLE: (64,)}
 _MOST_TRAILING_BYTES = 1024
 
 
@@ -65,7 +68,9 @@ def read_values(label: str, frames: Sequence[Frame], *, is_ct: bool) -> tuple[np
         for place in places[id(header)]:
             frame, image = frames[place], array[place]
             pixels = stored[frame.number]
-            np.multiply(pixels, np.float32(frame.slope), out=image, casting="unsafe")
+            image[...] = pixels
+            if frame.slope != 1:
+                image *= np.float32(frame.slope)
             if frame.intercept:
                 image += np.float32(frame.intercept)
             if padding is not None:
@@ -77,22 +82,23 @@ def read_values(label: str, frames: Sequence[Frame], *, is_ct: bool) -> tuple[np
 
 
 def _stored(headers: Iterable[Header]) -> Iterator[tuple[np.ndarray, str]]:
-    """Stored pixels (frames, J, I) and the file's digest, for every file."""
+    """Stored pixels (frames, J, I) and the file's digest, for every file; the next file may take their place."""
     headers = list(headers)
     compressed = [header for header in headers if header.syntax not in NATIVE and header.pixels_at is not None]
     for header in compressed:
         _check_codec(header)
     others = decoded([header.path for header in compressed], [_count(header) for header in compressed])
+    room = _room_for(headers)
     with closing(others):
         for header in headers:
-            yield _of_file(header, others if header in compressed else None)
+            yield _of_file(header, others if header in compressed else None, room)
 
 
-def _of_file(header: Header, others: Iterator[np.ndarray] | None) -> tuple[np.ndarray, str]:
+def _of_file(header: Header, others: Iterator[np.ndarray] | None, room: memoryview) -> tuple[np.ndarray, str]:
     """Stored pixels and digest of one file; `others` gives the pixels of compressed ones."""
     try:
         with without_quotes():
-            content = header.path.read_bytes()
+            content = _content(header.path, room)
             if others is not None:
                 pixels = _shaped(header, next(others))
             elif header.pixels_at is None:
@@ -107,6 +113,24 @@ def _of_file(header: Header, others: Iterator[np.ndarray] | None) -> tuple[np.nd
             f"The pixels of {header.path.name} cannot be decoded ({type(error).__name__})", "complete pixel data",
             CODEC_HINT,
         ) from error  # fmt: skip
+
+
+def _room_for(headers: Iterable[Header]) -> memoryview:
+    """Memory for the largest file; it serves one after the other, since fresh pages for each would take time."""
+    most = 0
+    for header in headers:
+        with suppress(OSError):  # it is told when the file is opened
+            most = max(most, header.path.stat().st_size)
+    return memoryview(np.empty(most, np.uint8))
+
+
+def _content(path: Path, room: memoryview) -> memoryview:
+    """Bytes of a file, in the room."""
+    filled = 0
+    with open(path, "rb", buffering=0) as stream:
+        while filled < len(room) and (count := stream.readinto(room[filled:])):
+            filled += count
+    return room[:filled]
 
 
 def _check_codec(header: Header) -> None:
@@ -124,13 +148,13 @@ def _check_codec(header: Header) -> None:
     )  # fmt: skip
 
 
-def _native(header: Header, content: bytes) -> np.ndarray:
+def _native(header: Header, content: memoryview) -> np.ndarray:
     """Pixels of a file without compression, straight from its bytes."""
     dataset, order = header.dataset, NATIVE[header.syntax]
+    tag, start, length = _element(header, content, order)
     bits = int(dataset.BitsAllocated)
-    if bits not in (8, 16, 32):
-        raise UnreadableFile(f"{header.path.name} allocates {bits} bits per pixel", "8, 16 or 32")
-    start, length = _element(header, content, order)
+    if bits not in _BITS[tag]:
+        raise UnreadableFile(f"{header.path.name} allocates {bits} bits per pixel", " or ".join(map(str, _BITS[tag])))
     count = _count(header)
     expected = count * bits // 8
     if not expected <= length <= expected + _MOST_TRAILING_BYTES or start + expected > len(content):
@@ -139,19 +163,20 @@ def _native(header: Header, content: bytes) -> np.ndarray:
             f"{expected}",
             "Send it again",
         )
-    kind = f"{order}{'i' if int(dataset.PixelRepresentation) else 'u'}{bits // 8}"
-    return _shaped(header, _without_overlays(dataset, np.frombuffer(content, kind, count, start)))
+    letter = "f" if tag != _WHOLE else "i" if int(dataset.PixelRepresentation) else "u"
+    pixels = np.frombuffer(content, f"{order}{letter}{bits // 8}", count, start)
+    return _shaped(header, _without_overlays(dataset, pixels) if tag == _WHOLE else pixels)
 
 
-def _element(header: Header, content: bytes, order: str) -> tuple[int, int]:
-    """Where the pixels begin, and how many bytes they say they are."""
+def _element(header: Header, content: memoryview, order: str) -> tuple[tuple[int, int], int, int]:
+    """Tag of the pixels, where they begin, and how many bytes they say they are."""
     at, by = header.pixels_at, "little" if order == "<" else "big"
     tag = tuple(int.from_bytes(content[at + n : at + n + 2], by) for n in (0, 2))
-    if tag != _PIXEL_DATA:
+    if tag not in _BITS:
         raise UnreadableFile(f"{header.path.name} holds no pixel data", "an image with its pixels", "Send it again")
     if header.syntax == "1.2.840.10008.1.2":
-        return at + 8, int.from_bytes(content[at + 4 : at + 8], by)
-    return at + 12, int.from_bytes(content[at + 8 : at + 12], by)
+        return tag, at + 8, int.from_bytes(content[at + 4 : at + 8], by)
+    return tag, at + 12, int.from_bytes(content[at + 8 : at + 12], by)
 
 
 def _without_overlays(dataset, pixels: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io.checks import checked_geometry
 from MedFusionLib.io.dicom_files import SEGMENTATIONS, Header, read_header, without_quotes
-from MedFusionLib.io.dicom_frames import finite_numbers, lookup, number_of_frames
+from MedFusionLib.io.dicom_frames import finite_numbers, number_of_frames
+from MedFusionLib.io.dicom_groups import lookup
 from MedFusionLib.io.dicom_stack import LPS_TO_RAS
 from MedFusionLib.io.identity import file_digest, hashed_uid
 from MedFusionLib.io.limits import check_size

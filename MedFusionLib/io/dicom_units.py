@@ -5,6 +5,8 @@ from __future__ import annotations
 from MedFusionLib import units
 from MedFusionLib.errors import UnreadableFile, UsageError
 from MedFusionLib.io.dicom_files import Series
+from MedFusionLib.io.dicom_frames import PARAMETRIC_MAP
+from MedFusionLib.io.dicom_groups import LEGACY_CONVERTED, has_groups, single_image
 from MedFusionLib.io.dicom_stack import Stack
 from MedFusionLib.io.isotopes import isotope_of
 from MedFusionLib.io.suv_audit import SuvAudit, audit_suv
@@ -25,7 +27,9 @@ def modality_of(series: Series) -> tuple[str, str]:
     stated = series.modality if series.modality in MODALITIES else "OT"
     if stated != "PT":
         return stated, ""
-    tracers = series.headers[0].dataset.get("RadiopharmaceuticalInformationSequence") or ()
+    header = series.headers[0]
+    image = single_image(header.dataset, 0) if header.kind in LEGACY_CONVERTED else header.dataset
+    tracers = image.get("RadiopharmaceuticalInformationSequence") or ()
     found = [isotope for tracer in tracers if (isotope := isotope_of(tracer)) is not None]
     if len(found) == 1 and found[0].is_single_photon:
         return "NM", f"stored as PET, but {found[0].name} emits single photons: read as SPECT"
@@ -74,7 +78,8 @@ def scale_of(
         When the values cannot be had in the unit that was asked for.
     """
     own, audit = _stated_unit(stack, modality), None
-    if modality == "PT" and not (asked == own and own.is_known):
+    is_map = stack.frames[0].header.kind == PARAMETRIC_MAP  # its numbers are what they are, whatever was scanned
+    if modality == "PT" and not is_map and not (asked == own and own.is_known):
         audit = _suv(stack, own, asked, tracer)
         own = audit.unit
     if asked.is_known and asked != own:
@@ -100,7 +105,9 @@ def _stated_unit(stack: Stack, modality: str) -> Unit:
 def _suv(stack: Stack, stated: Unit, asked: Unit, tracer: int | None) -> SuvAudit:
     variant = next((v.name for v in VARIANTS.values() if v.unit == asked), "bw")
     first = stack.frames[0]
-    if "PerFrameFunctionalGroupsSequence" in first.header.dataset:
+    if first.header.kind in LEGACY_CONVERTED:
+        return audit_suv([single_image(frame.header.dataset, frame.number) for frame in stack.frames], variant, tracer)
+    if has_groups(first.header.dataset):
         kinds = [frame.kind for frame in stack.frames]
         return audit_enhanced(first.header.dataset, kinds, stated if first.unit else None, variant, tracer)
     return audit_suv([frame.header.dataset for frame in stack.frames], variant, tracer)

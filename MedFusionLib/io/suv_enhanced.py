@@ -56,7 +56,7 @@ def audit_enhanced(
     ledger, wanted, frames = Ledger(), VARIANTS[variant], len(kinds)
     if str(dataset.get("SOPClassUID", "")) != ENHANCED_PET:
         raise SuvUnavailable(
-            "SUV of a multi-frame PET that is no Enhanced PET object (a legacy conversion) is not supported",
+            "SUV of a multi-frame PET that is neither Enhanced PET nor a legacy conversion is not supported",
             "Enhanced PET, or one file per slice", KEEP_ACTIVITY,
         )  # fmt: skip
     for part in {part for kind in kinds for part in kind} & {"DYNAMIC", "GATED", "CARDIAC_GATED", "RESP_GATED"}:

@@ -14,6 +14,7 @@ from MedFusionLib.io.dicom_export.stamp import (
     derivation_codes,
     shows_recognisable_features,
 )
+from MedFusionLib.io.dicom_real_world import FUSION_INDEX_LABEL
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -22,6 +23,9 @@ UNPAIRED_PARTS = (
     "HEAD", "BRAIN", "SKULL", "NECK", "HEADNECK", "CHEST", "ABDOMEN", "PELVIS", "CHESTABDOMEN", "ABDOMENPELVIS",
     "CHESTABDPELVIS", "WHOLEBODY", "HEART", "LIVER", "PROSTATE", "PANCREAS", "SPINE", "CSPINE", "TSPINE", "LSPINE",
 )  # fmt: skip
+
+FUSION_INDEX = ("fusion-index", "99MEDFUSION", "Fusion index")
+"""What the numbers are; DICOM has no code for it. The unit is UCUM ``1``."""
 
 
 def empty_object(sop_class: str, modality: str, reference: Reference, stamp: Stamp, number: int = 1) -> Dataset:
@@ -209,3 +213,23 @@ def _slices_near(reference: Reference, planes: Planes, number: int, *, same_fram
         return list(range(len(places)))
     distance = np.abs((places - planes.positions[number]) @ planes.normal)
     return np.flatnonzero(distance < max(planes.step, reference.geometry.spacing_mm[2])).tolist()
+
+
+def fusion_index_mapping(value_range: tuple[float, float], slope: float = 1.0, intercept: float = 0.0):
+    """Item of RealWorldValueMappingSequence: what stored values of a fused volume mean, and in which unit.
+
+    Parameters
+    ----------
+    value_range : tuple of int or float
+        Smallest and largest stored value, integers where integers are stored.
+    slope, intercept : float
+        From stored values to the fusion index.
+    """
+    from highdicom.pm import RealWorldValueMapping
+    from highdicom.sr import CodedConcept
+    from pydicom.sr.codedict import codes
+
+    return RealWorldValueMapping(
+        lut_label=FUSION_INDEX_LABEL, lut_explanation="Fusion index, dimensionless, 0 to 1", unit=codes.UCUM.NoUnits,
+        value_range=value_range, slope=slope, intercept=intercept, quantity_definition=CodedConcept(*FUSION_INDEX),
+    )  # fmt: skip

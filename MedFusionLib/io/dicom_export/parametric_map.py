@@ -14,12 +14,10 @@ from MedFusionLib.io.dicom_export.reference import Reference
 from MedFusionLib.io.dicom_export.secondary_capture import linear_window
 from MedFusionLib.io.dicom_export.stamp import NOTICE, Stamp, shows_recognisable_features
 from MedFusionLib.io.dicom_export.stream import FrameStream
+from MedFusionLib.io.dicom_real_world import FUSION_INDEX_LABEL
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-FUSION_INDEX = ("fusion-index", "99MEDFUSION", "Fusion index")
-"""What the numbers are; DICOM has no code for it. The unit is UCUM ``1``."""
 
 
 def parametric_map(
@@ -52,11 +50,13 @@ def parametric_map(
         source_images=_one_per_plane(placement, references[0]),
         pixel_array=np.zeros((len(placed), 1, 1), np.float32),
         contains_recognizable_visual_features=shows_recognisable_features(references),
-        real_world_value_mappings=[_meaning(values)],
+        real_world_value_mappings=[
+            objects.fusion_index_mapping((min(0.0, float(values.min())), max(1.0, float(values.max()))))
+        ],
         **_window_arguments(values),
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content_description=NOTICE,
-        content_label="FUSION_INDEX",
+        content_label=FUSION_INDEX_LABEL,
         content_qualification="RESEARCH",
         **geometry_arguments(placement.volume_planes),
         **stamp.series(),
@@ -118,23 +118,6 @@ def _slices_of_frames(dataset: Dataset, placement: Placement) -> list[int]:
     stated = np.array([frame.PlanePositionSequence[0].ImagePositionPatient for frame in frames], float)
     along = (stated - placement.planes.positions[0]) @ placement.planes.normal
     return np.argsort(np.argsort(along)).tolist()
-
-
-def _meaning(values: np.ndarray):
-    """Stored values are the fusion index itself."""
-    from highdicom.pm import RealWorldValueMapping
-    from highdicom.sr import CodedConcept
-    from pydicom.sr.codedict import codes
-
-    return RealWorldValueMapping(
-        lut_label="FUSION_INDEX",
-        lut_explanation="Fusion index, dimensionless, 0 to 1",
-        unit=codes.UCUM.NoUnits,
-        value_range=(min(0.0, float(values.min())), max(1.0, float(values.max()))),
-        slope=1.0,
-        intercept=0.0,
-        quantity_definition=CodedConcept(*FUSION_INDEX),
-    )
 
 
 def _derivation(stamp: Stamp, placement: Placement, number: int, references: tuple[Reference, ...]) -> Dataset:

@@ -69,6 +69,7 @@ def grey_slices(
         dataset = _slice(placement, number, references, stamp, burned_in=False)
         _describe_grey(dataset, part.shape)
         _add_scale(dataset, slope, intercept)
+        dataset.RealWorldValueMappingSequence = [objects.fusion_index_mapping((0, LARGEST), slope, intercept)]
         dataset.WindowCenter, dataset.WindowWidth = window
         dataset.PixelData = _even(_stored(part, slope, intercept).tobytes())
         yield dataset
@@ -103,6 +104,7 @@ def grey_multiframe(
     shared, change, window = dataset.SharedFunctionalGroupsSequence[0], Dataset(), Dataset()
     _add_scale(dataset, slope, intercept)
     _add_scale(change, slope, intercept)
+    shared.RealWorldValueMappingSequence = [objects.fusion_index_mapping((0, LARGEST), slope, intercept)]
     window.WindowCenter, window.WindowWidth = linear_window(values)
     shared.PixelValueTransformationSequence, shared.FrameVOILUTSequence = [change], [window]
     dataset.PixelData = FrameStream(
@@ -222,6 +224,7 @@ def _describe_matrix(dataset: Dataset, shape: tuple[int, ...], bits: int) -> Non
 
 
 def _add_scale(dataset: Dataset, slope: float, intercept: float) -> None:
+    """The modality LUT, which has no word for the unit."""
     dataset.RescaleSlope, dataset.RescaleIntercept = objects.decimals([slope, intercept])
     dataset.RescaleType = "US"
 

@@ -81,12 +81,17 @@ def test_grey_slices_keep_the_numbers_to_half_a_step(exported):
     assert off.max() <= 0.5 / 65535 + 1e-7
 
 
-def test_grey_slices_are_read_by_the_library_itself(exported):
+@pytest.mark.parametrize("place", ["out/sc-grey", "multi/sc-grey", "out/pm"])
+def test_fused_volumes_are_read_by_the_library_itself_with_their_unit(exported, place):
     _, result, folder = exported
-    volume = mf.read_volume(folder / "out" / "sc-grey")
-    assert volume.modality == "OT"
+    volume = mf.read_volume(folder / place)
+    assert (volume.modality, volume.unit) == ("OT", mf.units.FUSION_INDEX)
     assert volume.geometry.same_grid(result.fused.geometry)
-    np.testing.assert_allclose(volume.array, result.fused.array, atol=0.5 / 65535 + 1e-7)
+    assert volume.source.frame_of_reference == result.sources[0].source.frame_of_reference
+    if place == "out/pm":
+        np.testing.assert_array_equal(volume.array, result.fused.array)
+    else:
+        np.testing.assert_allclose(volume.array, result.fused.array, atol=0.5 / 65535 + 1e-7)
 
 
 @pytest.mark.parametrize("kind", ["sc", "sc-grey"])

@@ -161,7 +161,7 @@ def test_an_enhanced_pet_is_read_by_its_real_world_values(tmp_path, code, unit, 
     ({"DecayCorrectionDateTime": None}, "DecayCorrectionDateTime is missing"),
     ({"PatientWeight": None}, "PatientWeight is missing"),
     ({"DecayCorrectionDateTime": "20200101080000"}, "half-lives"),
-    ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.128.1"}, "legacy conversion"),
+    ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.130.9"}, "neither Enhanced PET nor a legacy conversion"),
     ({"ImageType": ["ORIGINAL", "PRIMARY", "DYNAMIC", "NONE"]}, "type DYNAMIC"),
 ])  # fmt: skip
 def test_an_enhanced_pet_that_lacks_something_is_refused_by_name(tmp_path, change, words):
