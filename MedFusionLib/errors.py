@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Text without control characters, which could forge lines of a log or steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 class MedFusionError(Exception):
     """Base of every error that MedFusion raises on purpose.
 
@@ -24,14 +29,12 @@ class MedFusionError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, expected: str = "", hint: str = "") -> None:
-        self.what = what
-        self.expected = expected
-        self.hint = hint
-        parts = [what.rstrip(".") + "."]
+        self.what, self.expected, self.hint = printable(what), printable(expected), printable(hint)
+        parts = [self.what.rstrip(".") + "."]
         if expected:
-            parts.append("Expected: " + expected.rstrip(".") + ".")
+            parts.append("Expected: " + self.expected.rstrip(".") + ".")
         if hint:
-            parts.append(hint.rstrip(".") + ".")
+            parts.append(self.hint.rstrip(".") + ".")
         super().__init__(" ".join(parts))
 
     def as_json(self) -> dict:

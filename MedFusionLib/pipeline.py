@@ -66,10 +66,11 @@ def fuse(
     register : {None, "none", "rigid", "affine", "bspline"}
         Register every moving source to the reference first; one that gets worse stays as it is.
     transform : path, sequence of paths, or None
-        ITK transform files (reference LPS to moving LPS), one per moving source; a registration
-        starts from them.
-    tumour : Segmentation, path of a label map, method, or None
-        The tumour to draw and measure; methods as in `segment_tumour`.
+        ITK transform files (reference LPS to moving LPS) or DICOM Spatial Registrations, one per moving
+        source; a registration starts from them.
+    tumour : Segmentation, path, method, or None
+        The tumour to draw and measure: a label map, a DICOM Segmentation or RT Structure Set (or its folder), or
+        a method as in `segment_tumour`.
     progress : callable
         ``progress(done, total)``, called in the calling thread.
     cancelled : callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from MedFusionLib.errors import UsageError
 from MedFusionLib.interrupt import asking
@@ -11,7 +12,7 @@ from MedFusionLib.request import FusionRequest
 from MedFusionLib.result import Verdict
 from MedFusionLib.steps import Steps
 from MedFusionLib.tumour import refuse_misaligned
-from MedFusionLib.volume import Case
+from MedFusionLib.volume import Case, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +66,26 @@ def place(case: Case, request: FusionRequest, steps: Steps) -> Placed:
 def _register(case: Case, model: str | None, transforms: list) -> tuple[list, list[dict]]:
     """The transforms to use, and what the registrations say; given transforms are read."""
     from MedFusionLib.align import register as find
-    from MedFusionLib.align.transform import as_transform, simplified
+    from MedFusionLib.align.transform import simplified
 
-    given = [None if t is None else simplified(as_transform(t)) for t in transforms]
+    given = [None if t is None else simplified(_read(t, case.reference, moving))
+             for moving, t in zip(case.sources[1:], transforms)]  # fmt: skip
     if model in (None, "none"):
         return given, []
     found = [find(case.reference, moving, model, initial=t) for moving, t in zip(case.sources[1:], given)]
     used = [one.transform if one.applied else t for one, t in zip(found, given)]
     return used, [one.as_json() for one in found]
+
+
+def _read(transform, reference: Volume, moving: Volume):
+    """The SimpleITK transform of a file, ITK's or a DICOM Spatial Registration, or as it was given."""
+    from MedFusionLib.align.transform import as_transform, to_transform
+    from MedFusionLib.io.dicom_files import is_dicom
+    from MedFusionLib.io.dicom_registration import transform_between
+
+    if isinstance(transform, (str, Path)) and Path(transform).is_file() and is_dicom(Path(transform)):
+        return to_transform(transform_between(transform, reference, moving))
+    return as_transform(transform)
 
 
 def _transforms(transform, count: int) -> list:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,12 +71,12 @@ def segment_tumour(
     if len(case.sources) > 1 and not force:
         refuse_misaligned(check_alignment(case))
 
-    marks = Marks(seed, as_region(roi), liver, blood_pool)
+    marks = Marks(seed, as_region(roi, case.sources), liver, blood_pool)
     return measure_lesions(segment(case.sources, method, marks), case.sources, resample_labels_to)
 
 
-def as_region(roi: str | Path | Segmentation | Region | None) -> Region | None:
-    """A region from whatever may state one: a file, a segmentation, a region.
+def as_region(roi: str | Path | Segmentation | Region | None, sources: Sequence[Volume] = ()) -> Region | None:
+    """A region from whatever may state one: a file, a segmentation, a region; `sources` may bear its contours.
 
     Raises
     ------
@@ -84,12 +85,16 @@ def as_region(roi: str | Path | Segmentation | Region | None) -> Region | None:
     """
     from MedFusionLib.io import read_labels
     from MedFusionLib.io.markups import is_markups, read_roi
+    from MedFusionLib.io.masks import read_dicom_marks
 
     if roi is None or isinstance(roi, (BoxRegion, LabelRegion)):
         return roi
     if isinstance(roi, Segmentation):
         return LabelRegion(roi.labels, roi.geometry)
-    return read_roi(roi) if is_markups(roi) else LabelRegion(*read_labels(roi))
+    if is_markups(roi):
+        return read_roi(roi)
+    marked = read_dicom_marks(roi, sources) if sources else None
+    return LabelRegion(*read_labels(roi)) if marked is None else LabelRegion(marked.labels, marked.geometry)
 
 
 def tumour_of(case: Case, tumour, **options) -> Segmentation | None:
@@ -101,7 +106,7 @@ def tumour_of(case: Case, tumour, **options) -> Segmentation | None:
         return None
     if isinstance(tumour, str) and not Path(tumour).exists() and (is_method(tumour) or not Path(tumour).suffix):
         return segment_tumour(case, tumour, **options)
-    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour)
+    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour, case.sources)
     return measure_lesions(found, case.sources, resample_labels_to)
 
 
@@ -120,9 +125,14 @@ def with_fused_contrast(lesions: Segmentation | None, fused: Volume) -> Segmenta
     return replace(lesions, measures=tuple(measures))
 
 
-def _read_segmentation(path: str | Path) -> Segmentation:
+def _read_segmentation(path: str | Path, sources: Sequence[Volume]) -> Segmentation:
+    """A DICOM object with its names and codes, or a label map."""
     from MedFusionLib.io import read_labels
+    from MedFusionLib.io.masks import read_dicom_marks
     from MedFusionLib.segment import segmentation_from_labels
 
+    found = read_dicom_marks(path, sources)
+    if found is not None:
+        return found
     labels, geometry = read_labels(path)
     return segmentation_from_labels(labels, geometry)

@@ -44,10 +44,19 @@ class Command:
     exit_code: Callable[[dict[str, Any]], int] = lambda document: 0
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every command that reads volumes."""
+def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say what files do not say themselves."""
     parser.add_argument("--modality", metavar="M[,M...]", help="modalities in source order: CT, MR, PT, NM or OT")
     parser.add_argument("--unit", metavar="U[,U...]", help="units in source order, for example HU or {SUVbw}g/ml")
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every command that reads volumes."""
+    add_meaning_arguments(parser)
+    parser.add_argument(
+        "--series", metavar="H[,H...]", help="of folders with several series, in source order: hashes as inspect lists"
+    )
+    parser.add_argument("--part", metavar="N[,N...]", help="of series with several volumes, in source order")
 
 
 def add_marking_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,18 +69,22 @@ def add_marking_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blood-pool", metavar="R,A,S", help="percist: a point in the descending aorta, in mm")
 
 
-def read_sources(paths: Sequence[str], modality: str | None, unit: str | None) -> list[Volume]:
-    """Volumes of a command's paths.
+def read_sources(paths: Sequence[str], arguments: argparse.Namespace) -> list[Volume]:
+    """Volumes of a command's paths, by the arguments of `add_reading_arguments`.
 
     Raises
     ------
     UsageError
-        When more modalities or units are given than paths.
+        When more modalities, units, series or parts are given than paths.
     """
     from MedFusionLib.io import read_volume
 
-    modalities, units = spread(modality, len(paths), "modality"), spread(unit, len(paths), "unit")
-    return [read_volume(path, m, u) for path, m, u in zip(paths, modalities, units)]
+    modalities, units, series, parts = (
+        spread(getattr(arguments, name), len(paths), name) for name in ("modality", "unit", "series", "part")
+    )
+    numbers = [None if text is None else _whole(text) for text in parts]
+    return [read_volume(path, m, u, series=s, part=n)
+            for path, m, u, s, n in zip(paths, modalities, units, series, numbers)]  # fmt: skip
 
 
 def spread(text: str | None, count: int, what: str) -> list[str | None]:
@@ -180,6 +193,13 @@ def existing_folder(path: str) -> Path:
     if not Path(path).is_dir():
         raise UsageError(f"No folder {path}", "an existing folder")
     return Path(path)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(f"The part {text!r}", "a number from 1") from error
 
 
 def _number(text: str) -> float | int | str:

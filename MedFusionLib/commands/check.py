@@ -18,7 +18,7 @@ def run(arguments) -> dict:
     from MedFusionLib.volume import Case
 
     paths = [arguments.reference, *arguments.moving]
-    reference, *moving = read_sources(paths, arguments.modality, arguments.unit)
+    reference, *moving = read_sources(paths, arguments)
     pairs = []
     for volume in moving:
         verdict = check_alignment(Case([reference, volume])).as_json()

@@ -30,7 +30,7 @@ def run(arguments) -> dict:
         modalities = [modality or "OT" for modality in spread(arguments.modality, len(paths), "modality")]
         return evaluate(images[:-1], images[-1], data_range=255, metrics=metrics, mask=_mask(arguments.mask, None),
                         roles=roles_of(modalities[:-1]))  # fmt: skip
-    *sources, fused = read_sources(paths, arguments.modality, arguments.unit)
+    *sources, fused = read_sources(paths, arguments)
     if fused.array.min() < -1e-3 or fused.array.max() > 1 + 1e-3:
         raise UsageError(f"{fused.name} holds values outside 0..1", "a fusion index, as medfusion fuse writes it")
     for source in sources:

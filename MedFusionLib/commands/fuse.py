@@ -32,8 +32,13 @@ def add_arguments(parser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="exact")
     parser.add_argument("--register", choices=("none", "rigid", "affine", "bspline"), default="none")
-    parser.add_argument("--transform", metavar="T.h5", action="append", help="ITK transform, one per moving source")
-    parser.add_argument("--tumour", metavar="MASK|METHOD", help="label map, or auto, suvmax41 ... (see segment)")
+    parser.add_argument(
+        "--transform", metavar="T", action="append", help="ITK transform or DICOM registration, one per moving source"
+    )
+    parser.add_argument(
+        "--tumour", metavar="MASK|METHOD",
+        help="label map, DICOM Segmentation or RT Structure Set; or auto, suvmax41 ... (see segment)",
+    )  # fmt: skip
     add_marking_arguments(parser)
     parser.add_argument("--force", action="store_true", help="fuse although the sources do not line up (recorded)")
     parser.add_argument("--overwrite", action="store_true", help="replace an older result")
@@ -50,7 +55,7 @@ def run(arguments) -> dict:
 
     started = time.perf_counter()
     check_target(arguments.out, overwrite=arguments.overwrite)
-    case = Case(read_sources(arguments.sources, arguments.modality, arguments.unit))
+    case = Case(read_sources(arguments.sources, arguments))
     with interruptible() as cancelled, progress_bar("Fusing") as progress:
         result = fuse(
             case,

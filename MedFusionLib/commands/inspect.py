@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from MedFusionLib.commands.base import Command, add_reading_arguments, progress_bar, spread
+from MedFusionLib.commands.base import Command, add_meaning_arguments, progress_bar, spread
 
 
 def add_arguments(parser) -> None:
@@ -10,7 +10,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="image files, folders of DICOM series, a DICOMDIR, or zip archives"
     )
-    add_reading_arguments(parser)
+    add_meaning_arguments(parser)
 
 
 def run(arguments) -> dict:
@@ -31,7 +31,10 @@ def show(document: dict) -> str:
         lines = [volume["path"]]
         if volume["kind"] != "image" or volume["files"] > 1:
             part = f", part {volume['part']}" if volume["part"] else ""
-            lines.append(f"  {volume['kind']} of {volume['files']} files, {volume['modality']}{part}")
+            series = f", series {volume['series']}" if volume["series"] else ""
+            lines.append(f"  {volume['kind']} of {volume['files']} files, {volume['modality']}{series}{part}")
+        if volume["description"]:
+            lines.append(f"  {volume['description']}")
         if volume["shape_kji"]:
             voxels = " x ".join(str(n) for n in reversed(volume["shape_kji"]))
             spacing = " x ".join(f"{s:.4g}" for s in volume["spacing_mm"])

@@ -31,7 +31,7 @@ def run(arguments) -> dict:
     out = Path(arguments.out)
     _check_out(out, overwrite=arguments.overwrite)
     initial = None if arguments.transform is None else read_transform(arguments.transform)
-    reference, moving = read_sources([arguments.reference, arguments.moving], arguments.modality, arguments.unit)
+    reference, moving = read_sources([arguments.reference, arguments.moving], arguments)
     masks = [_mask(path, volume) for path, volume in
              ((arguments.reference_mask, reference), (arguments.moving_mask, moving))]  # fmt: skip
     with interruptible() as cancelled, progress_bar("Registering") as progress, asking(cancelled):

@@ -52,7 +52,7 @@ def run(arguments) -> dict:
     started = time.perf_counter()
     check_segmentation_target(arguments.out, overwrite=arguments.overwrite)
     segment_type(arguments.type)
-    case = Case(read_sources(arguments.sources, arguments.modality, arguments.unit))
+    case = Case(read_sources(arguments.sources, arguments))
     marks = {
         "seed": parse_point(arguments.seed),
         "roi": as_region(arguments.roi),

@@ -11,7 +11,8 @@ VARIANTS = ("bw", "lbm", "lbm-james", "lbm-janma", "bsa", "ibw")
 
 def add_arguments(parser) -> None:
     """SERIES and what uptake is divided by."""
-    parser.add_argument("series", metavar="SERIES", help="folder of one DICOM PET series")
+    parser.add_argument("series", metavar="SERIES", help="folder or archive with a DICOM PET series")
+    parser.add_argument("--series", dest="chosen", metavar="H", help="which PET series of several, as inspect lists it")
     parser.add_argument("--variant", choices=VARIANTS, default="bw", help="what uptake is divided by (default bw)")
     parser.add_argument("--tracer", type=int, metavar="N", help="which radiopharmaceutical, where there are several")
     parser.add_argument("--out", metavar="FILE", help="write the SUV volume as NIfTI, NRRD or MHA")
@@ -31,7 +32,7 @@ def run(arguments) -> dict:
         raise UnreadableFile(f"No file or folder {path}", "a folder with one DICOM PET series")
     if out and out.exists() and not arguments.overwrite:  # said before the series is read
         raise UsageError(f"{out} exists", "a new file", "Give another name, or --overwrite")
-    volume, audit = read_suv(path, arguments.variant, tracer=arguments.tracer)
+    volume, audit = read_suv(path, arguments.variant, tracer=arguments.tracer, series=arguments.chosen)
     if out:
         write_volume(volume, out, overwrite=arguments.overwrite)
     values = volume.array

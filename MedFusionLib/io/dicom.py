@@ -49,8 +49,9 @@ def read_dicom(
     name: str | None = None,
     tracer: int | None = None,
     part: int | None = None,
+    series: str | None = None,
 ) -> Volume:
-    """Read the one image series in a folder, DICOMDIR, zip archive or file.
+    """Read one image series of a folder, DICOMDIR, zip archive or file.
 
     Geometry comes from positions and orientation, never from instance numbers or file names; pixels
     are rescaled slice by slice. PET becomes SUVbw unless ``"Bq/ml"`` or another SUV is asked for.
@@ -67,18 +68,22 @@ def read_dicom(
         Which radiopharmaceutical a PET series is of, from 1; needed when its header names several.
     part : int or None
         Which volume of a series that holds several (echoes, time points, orientations), from 1.
+    series : str or None
+        Which series of several: the hash that `inspect_path` lists, or its beginning. Without it a modality chooses,
+        where only one series is of it.
 
     Raises
     ------
     UnreadableFile, NotSupported
-        When there is not exactly one series, or it makes no regular volume.
+        When there is not exactly one such series, or it makes no regular volume.
     UsageError
         When modality or unit contradict the series.
     SuvUnavailable
         When PET lacks what SUV needs.
     """
     with opened(path) as place:
-        return read_series(one_series(place), modality, unit, name=name, tracer=tracer, part=part)
+        found = one_series(place, modality, series)
+        return read_series(found, modality, unit, name=name, tracer=tracer, part=part)
 
 
 def read_dicom_files(
@@ -127,16 +132,18 @@ def read_series_audited(
         return _read(series, said, asked, name, tracer, part)
 
 
-def read_suv(path: Path, variant: str = "bw", *, tracer: int | None = None) -> tuple[Volume, SuvAudit]:
+def read_suv(
+    path: Path, variant: str = "bw", *, tracer: int | None = None, series: str | None = None
+) -> tuple[Volume, SuvAudit]:
     """Read a PET series as SUV, with the account of how its factors came about.
 
     Parameters
     ----------
     path : Path
-        A folder, or one file.
+        A folder, DICOMDIR, zip archive or file.
     variant : {"bw", "lbm", "lbm-james", "lbm-janma", "bsa", "ibw"}
         What uptake is divided by.
-    tracer : int or None
+    tracer, series
         As for `read_dicom`.
 
     Raises
@@ -149,11 +156,13 @@ def read_suv(path: Path, variant: str = "bw", *, tracer: int | None = None) -> t
     if variant not in VARIANTS:
         raise UsageError(f"Unknown SUV variant {variant!r}", "one of " + ", ".join(VARIANTS))
     with opened(path) as place:
-        series = one_series(place)
-        if series.modality != "PT":
-            raise SuvUnavailable(f"The series is {series.modality}", "PT", "Choose the PET series", "not_pet")
-        with _boundary(series):
-            return _read(series, None, VARIANTS[variant].unit, None, tracer)
+        found = find_series(place)
+        is_there = any(one.modality == "PT" for one in found)
+        chosen = _only(found, path.name, "PT" if is_there else None, series)
+        if chosen.modality != "PT":
+            raise SuvUnavailable(f"The series is {chosen.modality}", "PT", "Choose the PET series", "not_pet")
+        with _boundary(chosen):
+            return _read(chosen, None, VARIANTS[variant].unit, None, tracer)
 
 
 @contextmanager
@@ -243,25 +252,35 @@ def _tilt_note(stack: Stack) -> str:
     )
 
 
-def one_series(path: Path) -> Series:
-    """The only series in a folder or file.
+def one_series(path: Path, modality: str | None = None, series: str | None = None) -> Series:
+    """The only series in a folder or file, or the only one of a modality or of a hash.
 
     Raises
     ------
     UnreadableFile
         When there is none, or more than one.
     """
-    return _only(find_series(path), path.name)
+    return _only(find_series(path), path.name, modality, series)
 
 
-def _only(found: Sequence[Series], label: str) -> Series:
+def _only(found: Sequence[Series], label: str, modality: str | None = None, wanted: str | None = None) -> Series:
     """The only image series; segmentations beside it are passed over."""
-    series = [one for one in found if one.headers[0].kind not in SEGMENTATIONS] or found
-    if not series:
+    images = [one for one in found if one.headers[0].kind not in SEGMENTATIONS] or list(found)
+    if not images:
         raise UnreadableFile(f"{label} holds no DICOM image", "an image file, or a folder with one DICOM image series")
-    if len(series) > 1:
-        listed = "; ".join(f"{one.describe()} in {one.headers[0].path.parent.name}/" for one in series[:5])
-        raise UnreadableFile(
-            f"{label} holds {len(series)} series: {listed}", "one series", "Give the folder of one of them"
-        )
-    return series[0]
+    chosen = images
+    if wanted:
+        chosen = [one for one in images if hashed_uid(one.uid).startswith(wanted.strip().lower())]
+    elif len(images) > 1 and modality:
+        chosen = [one for one in images if modality in (one.modality, modality_of(one)[0])]
+    if len(chosen) == 1:
+        return chosen[0]
+    listed = "; ".join(
+        f"{one.describe()} in {one.headers[0].path.parent.name}/ ({hashed_uid(one.uid)})"
+        for one in (chosen or images)[:5]
+    )
+    which = f" that begins with {wanted}" if wanted else f" of {modality}" if modality else ""
+    raise UnreadableFile(
+        f"{label} holds {len(chosen)} series{which}: {listed}", "one series",
+        "Give its folder, or its hash: --series on the command line, series= in Python",
+    )  # fmt: skip

@@ -23,7 +23,7 @@ from MedFusionLib.io.dicom_parts import parts_of
 from MedFusionLib.io.dicom_registration import DEFORMABLE_REGISTRATION, SPATIAL_REGISTRATION
 from MedFusionLib.io.dicom_stack import Stack, stack_frames
 from MedFusionLib.io.dicom_units import meaning_of
-from MedFusionLib.io.identity import hashed_uid
+from MedFusionLib.io.identity import description_of, hashed_uid
 from MedFusionLib.units import Unit
 
 _OBJECTS = {
@@ -59,6 +59,8 @@ class Listed:
         What its values would be in; None when that is not known.
     problems : tuple of str
         What a person should know, or why it makes no volume.
+    description : str
+        SeriesDescription, or that it is withheld; for the screen only.
     """
 
     kind: str
@@ -71,6 +73,7 @@ class Listed:
     stack: Stack | None = None
     unit: Unit | None = None
     problems: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,4 +157,13 @@ def _volume(series: Series, part, number: int | None) -> Listed:
 def _described(series: Series, kind: str, *, header: Header | None = None, **more) -> Listed:
     header = header or series.headers[0]
     frame = hashed_uid(header.dataset.get("FrameOfReferenceUID"))
-    return Listed(kind, series.modality, len(series.headers), hashed_uid(series.uid), frame, header.path.parent, **more)
+    return Listed(kind, series.modality, len(series.headers), hashed_uid(series.uid), frame, header.path.parent,
+                  description=_description(header), **more)  # fmt: skip
+
+
+def _description(header: Header) -> str:
+    try:
+        with without_quotes():
+            return description_of(header.dataset)
+    except Exception:  # text in no known character set
+        return ""

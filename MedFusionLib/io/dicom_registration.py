@@ -10,6 +10,7 @@ import numpy as np
 from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile
 from MedFusionLib.io.dicom_files import read_header, without_quotes
 from MedFusionLib.io.identity import hashed_uid
+from MedFusionLib.volume import Volume
 
 SPATIAL_REGISTRATION = "1.2.840.10008.5.1.4.1.1.66.1"
 DEFORMABLE_REGISTRATION = "1.2.840.10008.5.1.4.1.1.66.3"
@@ -69,6 +70,35 @@ def read_registration(path: str | Path) -> list[FrameTransform]:
     if not found:
         raise UnreadableFile(f"{path.name} registers nothing", "at least one matrix")
     return found
+
+
+def transform_between(path: str | Path, reference: Volume, moving: Volume) -> np.ndarray:
+    """Reference RAS to moving RAS, (4, 4), as a Spatial Registration object relates the frames of two volumes.
+
+    The object maps each of its frames to one common frame, which may be that of either volume or a third one.
+
+    Raises
+    ------
+    UnreadableFile
+        When it does not relate the two frames, or relates them twice.
+    """
+    found = read_registration(path)
+    to_common = {found[0].reference: [np.eye(4)]}
+    for one in found:
+        matrices = to_common.setdefault(one.moving, [])
+        if not any(np.allclose(one.ras_to_ras, known) for known in matrices):
+            matrices.append(one.ras_to_ras)
+    matrices = []
+    for volume in (reference, moving):
+        frame = volume.source.frame_of_reference
+        there = to_common.get(frame, []) if frame else []
+        if len(there) != 1:
+            raise UnreadableFile(
+                f"{Path(path).name} says {len(there)} times where the frame of reference of {volume.name} lies", "once",
+                "Choose the registration that was made of these two series",
+            )  # fmt: skip
+        matrices.append(there[0])
+    return np.linalg.inv(matrices[1]) @ matrices[0]
 
 
 def _transform(label: str, item, reference: str) -> FrameTransform:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from MedFusionLib.errors import printable
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _BLOCK = 1 << 20
+_MOST_DESCRIBED = 64
+_WHO = ("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames")
 
 
 def hashed_uid(uid: str | None) -> str:
@@ -28,3 +37,15 @@ def file_digest(path: Path) -> str:
 def digest_of_all(digests: Iterable[str]) -> str:
     """One SHA-256 for a set of files, whatever their order."""
     return hashlib.sha256("\n".join(sorted(digests)).encode("ascii")).hexdigest()
+
+
+def description_of(dataset: Dataset) -> str:
+    """SeriesDescription for a person who chooses a series; withheld where it repeats who the patient is.
+
+    Words of the name, the identifier and the birth date are looked for. Free text is for the screen only: nothing
+    stores it.
+    """
+    text = printable(str(dataset.get("SeriesDescription", "") or "")).strip()[:_MOST_DESCRIBED]
+    known = (dataset.get(keyword) for keyword in _WHO)
+    words = {word for value in known for word in re.findall(r"\w{3,}", str(value or "").lower())}
+    return "(withheld: it repeats who the patient is)" if any(word in text.lower() for word in words) else text

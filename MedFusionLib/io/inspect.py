@@ -39,7 +39,8 @@ def inspect_path(
     Returns
     -------
     list of dict
-        ``path``, ``kind`` (image, segmentation, contours, registration, other), ``modality``, ``files``, ``part``,
+        ``path``, ``kind`` (image, segmentation, contours, registration, other), ``modality``, ``description``,
+        ``files``, ``part``,
         ``unit``, ``shape_kji``, ``spacing_mm``, ``ijk_to_ras``, ``min``, ``max``, ``series`` and
         ``frame_of_reference`` (hashed) and ``problems``; what is not known is None.
 
@@ -83,14 +84,19 @@ def _values(path: Path, listing: Listing, modality, unit) -> list[dict]:
         return []
     series, entry = listing.series[0], listing.entries[0]
     found = _describe(path, series.modality, partial(read_series, series, modality, unit))
-    return [{**found, "files": entry.files, "series": entry.series}]
+    return [{**found, "files": entry.files, "series": entry.series, "description": entry.description}]
 
 
 def _listed(path: Path, place: Path, entry: Listed) -> dict:
     """A volume as its headers describe it."""
     folder = entry.folder.relative_to(place) if place in (entry.folder, *entry.folder.parents) else Path()
     found = {**_problem(path / folder, entry.modality, ""), "kind": entry.kind, "files": entry.files}
-    found |= {"part": entry.part, "series": entry.series, "frame_of_reference": entry.frame_of_reference}
+    found |= {
+        "description": entry.description,
+        "part": entry.part,
+        "series": entry.series,
+        "frame_of_reference": entry.frame_of_reference,
+    }
     found["problems"] = list(entry.problems)
     if entry.unit is not None:
         found["unit"] = entry.unit.code
@@ -134,5 +140,6 @@ def _remarks(volume: Volume) -> list[str]:
 
 def _problem(path: Path, modality: str | None, sentence: str) -> dict:
     """An entry of which nothing is known yet."""
-    known = {"path": str(path), "kind": "image", "modality": modality, "files": 1, "part": None, "series": ""}
+    known = {"path": str(path), "kind": "image", "modality": modality, "files": 1, "part": None, "series": "",
+             "description": ""}  # fmt: skip
     return {**known, **dict.fromkeys(_UNKNOWN), "problems": [sentence] if sentence else []}

@@ -29,13 +29,14 @@ def read_volume(
     name: str | None = None,
     tracer: int | None = None,
     part: int | None = None,
+    series: str | None = None,
 ) -> Volume:
     """Read one volume.
 
     Parameters
     ----------
     path : path
-        NIfTI, NRRD, MHA, PNG or TIFF file, or a folder (or file) of one DICOM series.
+        NIfTI, NRRD, MHA, PNG or TIFF file, or a folder, DICOMDIR, zip archive or file of a DICOM series.
     modality : {"CT", "MR", "PT", "NM", "OT"} or None
         Used where the file does not say.
     unit : str, Unit or None
@@ -48,6 +49,9 @@ def read_volume(
         Which radiopharmaceutical a DICOM PET series is of, from 1; needed when its header names several.
     part : int or None
         Which volume of a DICOM series that holds several (echoes, time points, orientations), from 1.
+    series : str or None
+        Which series, where a place holds several: the hash that `inspect_path` lists, or its beginning. Without it the
+        modality chooses, where only one series is of it.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def read_volume(
     if reader is None:
         from MedFusionLib.io.dicom import read_dicom
 
-        return read_dicom(path, modality, unit, name=name, tracer=tracer, part=part)
+        return read_dicom(path, modality, unit, name=name, tracer=tracer, part=part, series=series)
     raw = reader(path)
     meaning = find_meaning(path, modality, unit, float(raw.array.min()))
     files = (path, *raw.more_files)

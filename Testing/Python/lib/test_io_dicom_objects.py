@@ -1,5 +1,7 @@
 """Segmentations, contours and registrations in DICOM."""
 
+import copy
+
 import highdicom
 import numpy as np
 import pydicom
@@ -198,14 +200,14 @@ def test_filling_a_polygon_agrees_with_the_winding_of_every_pixel(points):
             assert found[row, column] == bool((at < column).sum() % 2)
 
 
-def registration(folder, matrices, kind="RIGID", sop="1.2.840.10008.5.1.4.1.1.66.1"):
+def registration(folder, matrices, kind="RIGID", sop="1.2.840.10008.5.1.4.1.1.66.1", frames=("1.2.3", "1.2.4")):
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop, generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPClassUID, dataset.FrameOfReferenceUID, dataset.PatientName = sop, "1.2.3", SENTINEL
+    dataset.SOPClassUID, dataset.FrameOfReferenceUID, dataset.PatientName = sop, frames[0], SENTINEL
     item, inner = Dataset(), Dataset()
-    item.FrameOfReferenceUID, inner.MatrixSequence = "1.2.4", []
+    item.FrameOfReferenceUID, inner.MatrixSequence = frames[1], []
     for matrix in matrices:
         step = Dataset()
         step.FrameOfReferenceTransformationMatrixType = kind
@@ -239,3 +241,49 @@ def test_registrations_that_are_not_what_they_say_are_refused(tmp_path):
         assert SENTINEL not in str(caught.value)
     with pytest.raises(NotSupported, match="deformable"):
         read_registration(registration(tmp_path, [np.eye(4)], sop="1.2.840.10008.5.1.4.1.1.66.3"))
+
+
+def two_frames(folder):
+    """A CT and an MR of the same shape, the MR 7 mm to the right in a frame of reference of its own."""
+    ct = write_series(folder / "ct", Recipe(shape=(8, 12, 12)))
+    mr = write_series(folder / "mr", Recipe("MR", shape=(8, 12, 12), origin=(-27.0, 30.0, -40.0)))
+    return ct, mr
+
+
+@pytest.mark.parametrize("common", ["reference", "moving", "third"])
+def test_a_registration_file_brings_two_frames_of_reference_together(tmp_path, common):
+    ct, mr = two_frames(tmp_path)
+    shift = np.eye(4)
+    shift[0, 3] = 7.0 if common == "reference" else -7.0
+    frames = {"reference": (ct.frame, mr.frame), "moving": (mr.frame, ct.frame), "third": ("1.2.9", ct.frame)}[common]
+    path = registration(tmp_path, [shift], frames=frames)
+    if common == "third":
+        dataset = pydicom.dcmread(path)
+        dataset.RegistrationSequence.append(copy.deepcopy(dataset.RegistrationSequence[0]))
+        dataset.RegistrationSequence[1].FrameOfReferenceUID = mr.frame
+        matrix = dataset.RegistrationSequence[1].MatrixRegistrationSequence[0].MatrixSequence[0]
+        matrix.FrameOfReferenceTransformationMatrix = [f"{v:g}" for v in np.eye(4).ravel()]
+        dataset.save_as(path)
+    case = mf.Case([mf.read_volume(tmp_path / "ct"), mf.read_volume(tmp_path / "mr")])
+    result = mf.fuse(case, "average", transform=path, force=True)
+    assert np.allclose(result.sources[1].array, case.sources[1].array, atol=1e-3)
+
+
+def test_a_registration_of_other_images_is_refused(tmp_path):
+    two_frames(tmp_path)
+    case = mf.Case([mf.read_volume(tmp_path / "ct"), mf.read_volume(tmp_path / "mr")])
+    with pytest.raises(UnreadableFile, match="says 0 times where the frame of reference of CT lies"):
+        mf.fuse(case, "average", transform=registration(tmp_path, [np.eye(4)]), force=True)
+
+
+def test_contours_and_segmentations_are_taken_as_the_tumour_on_the_series_they_belong_to(tmp_path):
+    _, mr = two_frames(tmp_path)
+    case = mf.Case([mf.read_volume(tmp_path / "ct"), mf.read_volume(tmp_path / "mr")])
+    (tmp_path / "rs").mkdir()
+    structure_set(tmp_path / "rs", [square(case.sources[1], 2, 1.5, 6.5)], mr.frame)
+    lesion = mf.fuse(case, "average", tumour=str(tmp_path / "rs"), force=True).tumour
+    assert lesion.segments[0].name == "Target"
+    assert lesion.geometry.same_grid(case.sources[1].geometry)
+    assert np.argwhere(lesion.labels)[:, 0].tolist() == [2] * 25
+    with pytest.raises(UnreadableFile, match="holds 0 DICOM Segmentations"):
+        mf.fuse(case, "average", tumour=str(tmp_path / "ct"), force=True)

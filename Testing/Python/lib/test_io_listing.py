@@ -196,3 +196,43 @@ def test_progress_counts_every_file(tmp_path):
     seen = []
     inspect_path(tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (26, 26)
+
+
+def test_a_series_of_a_mixed_folder_is_chosen_by_modality_or_by_its_hash(tmp_path, capsys):
+    for number, recipe in enumerate((Recipe("MR"), Recipe("MR", shape=(5, 8, 10)), Recipe("CT"))):
+        write_series(tmp_path / str(number), recipe)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate(sorted(tmp_path.glob("?/*.dcm"))):
+        path.rename(flat / f"IM{number:04d}")
+    assert mf.read_volume(flat, "CT").modality == "CT"
+    archive = packed(flat, tmp_path / "disc.zip")
+    by_slices = {entry["shape_kji"][0]: entry["series"] for entry in inspect_path(archive) if entry["modality"] == "MR"}
+    assert mf.read_volume(archive, series=by_slices[5]).geometry.shape == (5, 8, 10)
+    assert mf.read_volume(flat, series=by_slices[6][:6]).geometry.shape == (6, 8, 10)
+    with pytest.raises(UnreadableFile, match=f"2 series of MR: .*{by_slices[5]}.*--series"):
+        mf.read_volume(flat, "MR")
+    with pytest.raises(UnreadableFile, match="0 series that begins with ffff"):
+        mf.read_volume(flat, series="ffff")
+    arguments = ["check", str(flat), str(archive), "--modality", "CT,MR", "--series", f",{by_slices[6]}", "--json"]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"][0]["status"] in ("pass", "doubt", "fail")
+    assert main([*arguments, "--part", "x"]) == 2
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("T1 3D SAG", "T1 3D SAG"), ("", ""), ("of Mr. SENTINEL", "(withheld"), ("sentinel-id follow-up", "(withheld"),
+    ("T2\x1b[2J", "T2?[2J"),
+])  # fmt: skip
+def test_a_description_is_shown_unless_it_names_the_patient(tmp_path, text, shown):
+    write_series(tmp_path, Recipe(tags={"SeriesDescription": text}))
+    [entry] = inspect_path(tmp_path)
+    assert entry["description"].startswith(shown) and ("entinel" not in entry["description"].lower())
+
+
+def test_names_of_files_cannot_forge_lines_of_a_log(tmp_path):
+    path = tmp_path / "a\n2026 INFO all well\x1b[2J.nii"
+    path.write_bytes(b"nothing")
+    with pytest.raises(UnreadableFile) as caught:
+        mf.read_volume(path)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
