@@ -16,6 +16,8 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+OWN_LAYOUTS = range(53001, 53100)
+
 
 def makeLibraryImportable():
     """In a source checkout the library lies beside the module's folder; an installed extension has it at hand."""
@@ -28,6 +30,21 @@ def findResource(filename):
     here = os.path.dirname(os.path.abspath(__file__))
     beside = os.path.join(here, "Resources", filename)
     return beside if os.path.exists(beside) else os.path.join(os.path.dirname(here), "Resources", filename)
+
+
+def watchLoadedScenes():
+    """See to it that a scene which was saved in one of our layouts opens in it; nothing is imported before that."""
+    slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndImportEvent, onAnySceneLoaded)
+
+
+def onAnySceneLoaded(scene, event):
+    """Teach Slicer our layouts when the loaded scene shows one of them."""
+    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is not None and layout.GetViewArrangement() in OWN_LAYOUTS:
+        makeLibraryImportable()
+        from MedFusionScene.layouts import register_layouts
+
+        register_layouts(scene)
 
 
 def registerSampleData():
@@ -64,6 +81,7 @@ class MedFusion(ScriptedLoadableModule):
         self.parent.icon = qt.QIcon(findResource("Icons/MedFusion.png"))
         self.parent.acknowledgementText = _("Every method names its paper in the tooltip of the method list.")
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", watchLoadedScenes)
 
 
 class MedFusionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -93,6 +111,7 @@ class MedFusionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(self.ui, self.logic)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.panel.attach(self.logic.getParameterNode())
 
     def cleanup(self):
@@ -126,6 +145,11 @@ class MedFusionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event):
         """Start over in the empty scene when the panel is shown."""
+        if self.parent.isEntered:
+            self.panel.attach(self.logic.getParameterNode())
+
+    def onSceneEndImport(self, caller, event):
+        """Show what a loaded scene remembers."""
         if self.parent.isEntered:
             self.panel.attach(self.logic.getParameterNode())
 

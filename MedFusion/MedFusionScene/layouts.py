@@ -136,8 +136,13 @@ def register_layouts(scene) -> bool:
     if node is None:
         return False
     for protocol in PROTOCOLS.values():
-        if not node.IsLayoutDescription(protocol.layout):
-            node.AddLayoutDescription(protocol.layout, layout_xml(protocol))
+        if node.IsLayoutDescription(protocol.layout) and node.GetLayoutDescription(protocol.layout):
+            continue
+        known = node.IsLayoutDescription(protocol.layout)  # by its number, from a scene that was loaded
+        teach = node.SetLayoutDescription if known else node.AddLayoutDescription
+        teach(protocol.layout, layout_xml(protocol))
+        if node.GetViewArrangement() == protocol.layout:
+            node.Modified()
     return True
 
 

@@ -41,6 +41,7 @@ class OffscreenWindow:
         grab = vtk.vtkWindowToImageFilter()
         grab.SetInput(self.window)
         grab.ReadFrontBufferOff()
+        grab.ShouldRerenderOff()  # it would draw everything a second time
         grab.Update()
         pixels = vtk.vtkImageData()
         pixels.DeepCopy(grab.GetOutput())

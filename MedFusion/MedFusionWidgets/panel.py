@@ -7,12 +7,14 @@ from slicer.i18n import tr as _
 
 from MedFusionWidgets.alignment import AlignmentSection
 from MedFusionWidgets.dependencies import ensureDependencies
-from MedFusionWidgets.display import DisplaySection
+from MedFusionWidgets.export import ExportSection
 from MedFusionWidgets.inputs import InputsSection
 from MedFusionWidgets.loading import LoadingSection
 from MedFusionWidgets.methods import MethodSection
 from MedFusionWidgets.preview import PreviewSection
+from MedFusionWidgets.shortcuts import Shortcuts
 from MedFusionWidgets.tumour import TumourSection
+from MedFusionWidgets.view import ViewSection
 from MedFusionWidgets.work import Work
 
 REMEMBERED = ("method", "mode", "device", "precision")
@@ -36,8 +38,12 @@ class Panel:
         self.alignment = AlignmentSection(ui, self.work, self._onMoved)
         self.preview = PreviewSection(ui, self.inputs.nodes, self.methods)
         self.tumour = TumourSection(ui, self.work, self)
-        self.display = DisplaySection(ui)
-        self._sections = [self.inputs, self.loading, self.methods, self.alignment, self.preview, self.tumour]
+        self.view = ViewSection(ui, self)
+        self.export = ExportSection(ui, self)
+        self.shortcuts = Shortcuts(ui.viewCollapsibleButton, self.view, ui.compareButton.click)
+        self._sections = [
+            self.inputs, self.loading, self.methods, self.alignment, self.preview, self.tumour, self.export
+        ]  # fmt: skip
         ui.applyButton.connect("clicked()", self.onApplyButton)
         ui.progressBar.visible = False
 
@@ -48,6 +54,7 @@ class Panel:
         self._guiTag = parameters.connectGui(self.ui)
         self.methods.show(**{name: getattr(parameters, name) for name in REMEMBERED})
         self.tumour.show(parameters.tumourMethod)
+        self.view.show(parameters)
         self.refresh()
 
     def disconnectGui(self):
@@ -63,6 +70,8 @@ class Panel:
         self.preview.close()
         self.alignment.close()
         self.tumour.close()
+        self.view.close()
+        self.export.close()
         self.disconnectGui()
         self.parameters = None
         self.result = self.resultNodes = None
@@ -86,7 +95,8 @@ class Panel:
         self.alignment.setSources(nodes, problem)
         self.preview.refresh()
         self.tumour.refresh()
-        self.display.setSources(nodes)
+        self.view.setSources(nodes)
+        self.export.refresh()
 
     def onApplyButton(self):
         """Start the fusion, or cancel the one that runs."""
@@ -127,6 +137,7 @@ class Panel:
             raise UsageError("The scene was closed meanwhile; the result was dropped")
         self.result, self.resultNodes = result, made
         parameters.fusedVolume = made.main
+        self.view.showResult()
         return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )

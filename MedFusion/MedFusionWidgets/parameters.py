@@ -24,6 +24,9 @@ class FusionParameters:
     fusedVolume - The newest result.
     opacity - Of the functional layer: 0 anatomy only, 1 function only.
     overlay - Whether tumours are drawn.
+    protocol, shown, trustMap - Layout, what its fused views show, and the map of trust on top of that.
+    projection, projectionAngle - What the projection shows, and from where (degrees).
+    legend, annotation, crosshair - Whether legends, text and the linked crosshair are drawn.
     """
 
     referenceVolume: vtkMRMLScalarVolumeNode
@@ -43,3 +46,11 @@ class FusionParameters:
     fusedVolume: vtkMRMLVolumeNode
     opacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     overlay: bool = True
+    protocol: str = ""
+    shown: str = ""
+    trustMap: str = ""
+    projection: str = "function"
+    projectionAngle: Annotated[float, WithinRange(0.0, 360.0)] = 0.0
+    legend: bool = True
+    annotation: bool = True
+    crosshair: bool = False

@@ -18,24 +18,63 @@ PAGE, THUMBNAIL = "report.html", "thumbnail.txt"
 _PER_SOURCE = ("min", "mean", "median", "max", "sd", "suv_peak", "tlg")
 
 
+def write_report(result: FusionResult, folder: str | Path, *, name: str) -> Path:
+    """Write the page of one result, outside of any batch.
+
+    Parameters
+    ----------
+    result : FusionResult
+        The result.
+    folder : path
+        An existing folder.
+    name : str
+        What the page calls the case; never a patient's name.
+
+    Returns
+    -------
+    Path
+        ``report.html`` in the folder.
+
+    Raises
+    ------
+    NotSupported
+        When matplotlib or jinja2 is not installed.
+    """
+    folder, said = Path(folder), list(result.metrics.get("trust", {}).get("warnings", []))
+    method = result.provenance.get("parameters", {}).get("method") or result.provenance.get("method") or "fused"
+    numbers = {key: value for key, value in result.metrics.items() if isinstance(value, (int, float))}
+    record = {
+        "status": "ok" if result.alignment.status == "pass" and not said else "warning",
+        "warnings": said, "chosen_by": [], "suv": [],
+        "alignment": result.alignment.as_json(), "methods": {method: {"metrics": numbers}},
+    }  # fmt: skip
+    page = _page(name, record, {method: result})
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    return folder / PAGE
+
+
 def write_case_page(case: PlannedCase, record: dict, found: dict[str, FusionResult], folder: Path) -> None:
     """Draw the pictures of a case and write ``report.html``, and the picture that stands for it in the group."""
+    first = next(iter(found.values()))
+    (folder / THUMBNAIL).write_text(thumbnail(first, upright_of(first, _mask_on(first))), encoding="ascii")
+    (folder / PAGE).write_text(_page(case.id, record, found), encoding="utf-8")
+
+
+def _page(name: str, record: dict, found: dict[str, FusionResult]) -> str:
     first = next(iter(found.values()))
     mask = _mask_on(first)
     upright = upright_of(first, mask)
     methods = [
-        {"name": name, "views": views(result, upright, mask), "trust": trust_maps(result, upright, mask),
-         "metrics": record["methods"][name]["metrics"]}
-        for name, result in found.items()
+        {"name": method, "views": views(result, upright, mask), "trust": trust_maps(result, upright, mask),
+         "metrics": record["methods"][method]["metrics"]}
+        for method, result in found.items()
     ]  # fmt: skip
-    (folder / THUMBNAIL).write_text(thumbnail(first, upright), encoding="ascii")
     provenance = plain({key: value for key, value in first.provenance.items() if key != "peak_mb"})
-    page = render(
-        "case.html", id=case.id, record=record, methods=methods, checkerboards=checkerboards(first, upright),
+    return render(
+        "case.html", id=name, record=record, methods=methods, checkerboards=checkerboards(first, upright),
         lesions=_lesions(first), sources=_sources(first), provenance=json.dumps(provenance, indent=2),
         is_oblique=not _is_upright(first), audits=[_audit(one) for one in record["suv"]],
     )  # fmt: skip
-    (folder / PAGE).write_text(page, encoding="utf-8")
 
 
 def _mask_on(result: FusionResult) -> np.ndarray | None:

@@ -21,11 +21,11 @@ def application():
 
 
 @pytest.fixture
-def stage(application):
+def stage(application, tmp_path):
     from slicer_qt import stage
 
     application.scene.Clear(0)
-    with stage() as happened:
+    with stage(application, str(tmp_path / "settings.ini")) as happened:
         yield happened
         application.scene.Clear(0)
     assert not happened.errors, "\n".join(happened.errors)

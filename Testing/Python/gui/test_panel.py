@@ -146,7 +146,7 @@ def test_closing_the_scene_during_a_fusion_cancels_it(widget, nodes, stage, appl
 def test_the_opacity_slider_moves_the_layers_of_the_real_views(widget, nodes, application):
     composite = application.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     choose(widget, nodes)
-    widget.ui.layersButton.click()
+    widget.ui.shownComboBox.currentIndex = widget.ui.shownComboBox.findData("layers")
     assert composite.GetBackgroundVolumeID() == nodes[0].GetID()
     assert composite.GetForegroundVolumeID() == nodes[1].GetID()
     assert composite.GetForegroundOpacity() == pytest.approx(0.5)

@@ -66,9 +66,9 @@ def test_an_exception_in_a_slot_is_collected(widget):
     def fail():
         raise ValueError("in a slot")
 
-    widget.ui.layersButton.enabled = True
-    widget.ui.layersButton.connect("clicked()", fail)
-    widget.ui.layersButton.click()
+    widget.ui.compareButton.enabled = True
+    widget.ui.compareButton.connect("clicked()", fail)
+    widget.ui.compareButton.click()
     assert "in a slot" in pythonqt.ERRORS.pop()
 
 

@@ -8,16 +8,24 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def installed(project_folder, tmp_path_factory):
-    """The folder that Slicer puts on its path, installed by the real CMake files with a stub of Slicer's macros."""
+def build(project_folder, tmp_path_factory):
+    """The build folder of the real CMake files, configured with a stub of Slicer's macros."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("cmake is not installed")
-    build, prefix = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("prefix")
+    build = tmp_path_factory.mktemp("build")
     stub = project_folder / "Testing" / "support" / "cmake"
     configure = [cmake, "-S", project_folder, "-B", build, f"-DSlicer_DIR={stub}", "-DBUILD_TESTING=ON"]
     subprocess.run(configure, check=True, capture_output=True, text=True)
-    subprocess.run([cmake, "--install", build, "--prefix", prefix], check=True, capture_output=True, text=True)
+    return build
+
+
+@pytest.fixture(scope="module")
+def installed(build, tmp_path_factory):
+    """The folder that Slicer puts on its path."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    install = [shutil.which("cmake"), "--install", build, "--prefix", prefix]
+    subprocess.run(install, check=True, capture_output=True, text=True)
     return prefix / "lib" / "Slicer" / "qt-scripted-modules"
 
 
@@ -40,6 +48,27 @@ def test_no_file_is_forgotten(installed, project_folder):
         wanted = tracked(root / package, "*.py", "*.json", "*.safetensors")
         assert tracked(installed / package, "*.py", "*.json", "*.safetensors") == wanted
     assert tracked(installed / "Resources", "*") == tracked(project_folder / "Resources", "*")
+
+
+def test_every_self_test_is_registered_with_ctest(build, project_folder):
+    listing = subprocess.run(
+        [shutil.which("ctest"), "-N"], cwd=build, capture_output=True, text=True, check=True
+    ).stdout
+    scripts = [path.stem for path in (project_folder / "Testing/Python/slicer/selftests").glob("*.py")]
+    assert scripts
+    for name in ("MedFusion", *scripts):
+        assert f": py_{name}\n" in listing
+
+
+def test_the_extension_tells_the_index_what_it_must(build, project_folder):
+    lines = (build / "extension.txt").read_text(encoding="utf-8").splitlines()
+    told = dict(line.split("=", 1) for line in lines)
+    assert (told["PROJECT"], told["CATEGORY"], told["RECOMMENDS"]) == ("MedFusion", "Nuclear Medicine", "PyTorch")
+    assert "Research use only" in told["DESCRIPTION"] and told["CONTRIBUTORS"]
+    for name in ("HOMEPAGE", "ICONURL", "SCREENSHOTURLS"):
+        assert all(one == "NA" or one.startswith("https://") for one in told[name].split())
+    icon = (project_folder / "Resources" / "Icons" / "MedFusion.png").read_bytes()
+    assert (icon[16:20], icon[20:24]) == ((128).to_bytes(4, "big"),) * 2
 
 
 def test_the_installed_library_works_on_its_own(installed):

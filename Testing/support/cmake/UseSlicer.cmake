@@ -15,5 +15,15 @@ function(slicerMacroBuildScriptedModule)
   endforeach()
 endfunction()
 
+# Like Slicer's: a test named py_<script>; here it only says which, for want of an application to run it in.
 function(slicer_add_python_unittest)
+  cmake_parse_arguments(TEST "" "SCRIPT;TESTNAME_PREFIX" "SLICER_ARGS" ${ARGN})
+  get_filename_component(name "${TEST_SCRIPT}" NAME_WE)
+  set(script "${CMAKE_CURRENT_SOURCE_DIR}/${TEST_SCRIPT}")
+  if(TEST_UNPARSED_ARGUMENTS OR NOT EXISTS "${script}")
+    message(FATAL_ERROR "slicer_add_python_unittest: no script ${script} (${TEST_UNPARSED_ARGUMENTS})")
+  endif()
+  add_test(NAME "py_${TEST_TESTNAME_PREFIX}${name}" COMMAND "${CMAKE_COMMAND}" -E echo "${script}")
 endfunction()
+
+enable_testing()

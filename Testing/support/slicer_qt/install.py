@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+CELL_PIXELS = 160
+"""Of a view in a picture of the layout."""
+
 
 @dataclass
 class Stage:
@@ -32,6 +35,8 @@ class Stage:
         The Segment Editor's widget.
     at_startup : list
         What is called when the application has started.
+    main_window : object
+        None without one.
     """
 
     errors: list = field(default_factory=list)
@@ -46,6 +51,7 @@ class Stage:
     at_startup: list = field(default_factory=list)
     samples: dict = field(default_factory=dict)
     on_events: object = None
+    main_window: object = None
 
     def settle(self, condition, seconds: float = 30.0) -> None:
         """Process events until a condition holds."""
@@ -62,13 +68,21 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Qt and Slicer's modules on top of a headless application that is already booted."""
+def stage(booted, settings: str) -> Iterator[Stage]:
+    """Qt and Slicer's modules on top of a headless application that is already booted.
+
+    Parameters
+    ----------
+    booted : MedFusionScene.headless.HeadlessApplication
+        The application's scene and logics.
+    settings : str
+        File where the person's settings are kept.
+    """
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6 import QtGui, QtWidgets
+    from PySide6 import QtCore, QtGui, QtWidgets
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
-    from slicer_qt import module_classes, parameter_node, pythonqt, widgets
+    from slicer_qt import module_classes, parameter_node, pythonqt, views, widgets
 
     happened = Stage(errors=pythonqt.ERRORS)
     pythonqt.ERRORS.clear()
@@ -84,7 +98,11 @@ def stage() -> Iterator[Stage]:
             QFileDialog=dialogs,
             QApplication=QtWidgets.QApplication,
             QTableWidgetItem=QtWidgets.QTableWidgetItem,
+            QSettings=lambda: QtCore.QSettings(settings, QtCore.QSettings.Format.IniFormat),
+            QShortcut=widgets.Shortcut,
+            QKeySequence=QtGui.QKeySequence,
         ),
+        "ScreenCapture": views.screen_capture(booted, CELL_PIXELS),
         "SampleData": types.SimpleNamespace(SampleDataLogic=sample_data(happened)),
         "slicer.ScriptedLoadableModule": module_classes,
         "slicer.parameterNodeWrapper": parameter_node,
@@ -92,7 +110,7 @@ def stage() -> Iterator[Stage]:
     }
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
-    restore = _fill_slicer(application, happened)
+    restore = _fill_slicer(application, happened, booted)
     try:
         yield happened
     finally:
@@ -129,7 +147,7 @@ def sample_data(happened: Stage):
     return types.SimpleNamespace(registerCustomSampleDataSource=register)
 
 
-def _fill_slicer(application, happened: Stage):
+def _fill_slicer(application, happened: Stage, booted):
     import time
 
     import slicer
@@ -151,6 +169,7 @@ def _fill_slicer(application, happened: Stage):
         "confirmOkCancelDisplay": lambda text, **options: happened.questions.append(text) or happened.answer,
         "infoDisplay": lambda text, **options: happened.dialogs.append(text),
         "selectModule": happened.opened.append,
+        "mainWindow": lambda: happened.main_window,
         "getModuleWidget": lambda name: types.SimpleNamespace(editor=happened.editor),
     }
     unknown = set(functions) - set(documented()["slicer.util"]["functions"])
@@ -161,7 +180,10 @@ def _fill_slicer(application, happened: Stage):
     for name, function in functions.items():
         setattr(slicer.util, name, function)
     slicer.app = types.SimpleNamespace(
-        processEvents=process_events, layoutManager=lambda: None, connect=application_signals(happened)
+        processEvents=process_events,
+        layoutManager=lambda: None,
+        applicationLogic=lambda: booted.application_logic,
+        connect=application_signals(happened),
     )
 
     def restore():

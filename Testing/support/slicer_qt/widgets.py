@@ -6,7 +6,7 @@ import weakref
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from slicer_qt.pythonqt import PythonQt
 
@@ -69,6 +69,28 @@ class TableWidget(PythonQt, QtWidgets.QTableWidget):
 
 class Timer(PythonQt, QtCore.QTimer):
     pass
+
+
+class Shortcut(PythonQt, QtGui.QShortcut):
+    pass
+
+
+class DirectoryButton(PythonQt, QtWidgets.QPushButton):
+    imitates = "ctkDirectoryButton"
+    directoryChanged = QtCore.Signal(str)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        QtCore.QObject.setProperty(self, "directory", QtCore.QDir.currentPath())
+
+    def setProperty(self, name, value):
+        changed = name == "directory" and self.directory != value
+        QtCore.QObject.setProperty(self, name, value)
+        if name == "directory":
+            QtWidgets.QPushButton.setText(self, value)
+        if changed:
+            self.directoryChanged.emit(value)
+        return True
 
 
 _STEPS = 1000
@@ -207,6 +229,7 @@ CLASSES = {
     "ctkCollapsibleButton": CollapsibleButton,
     "ctkCollapsibleGroupBox": CollapsibleGroupBox,
     "ctkSliderWidget": SliderWidget,
+    "ctkDirectoryButton": DirectoryButton,
 }
 
 assert issubclass(slicer.vtkMRMLNode, vtk.vtkObject)  # real MRML, not an imitation
