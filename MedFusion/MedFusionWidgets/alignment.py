@@ -23,7 +23,8 @@ class AlignmentSection:
         self.ui, self.work = ui, work
         self._onMoved = onMoved
         self._nodes, self._moves = [], []
-        self._model = "rigid"
+        self._problem, self._note = "", ""
+        self._isEnabled, self._isJudged = True, False
         self._verdict = Background(self._showVerdict, self._showProblem)
         self._observers = Observers()
         self._timer = qt.QTimer()
@@ -55,6 +56,8 @@ class AlignmentSection:
             self.comparison.close()
             self.nudge.forget()
             self._moves.clear()
+            self._note, self._isJudged = "", False
+        self._isJudged = self._isJudged and problem == self._problem
         chosen = self.movingNode()
         self._nodes = list(nodes)
         fill(self.ui.movingComboBox, [(node.GetName(), node.GetID()) for node in nodes[1:]])
@@ -63,6 +66,7 @@ class AlignmentSection:
         self._observers.clear()
         for node in nodes:
             self._observers.add(node, node.TransformModifiedEvent, self._moved)
+            self._observers.add(node, node.ImageDataModifiedEvent, self._moved)
         self._problem = problem
         self._showChoices()
         self._startJudging()
@@ -90,7 +94,7 @@ class AlignmentSection:
 
     def onUndo(self):
         """Give the volume back the transform that it had before."""
-        move = self._moves.pop()
+        move, self._note = self._moves.pop(), ""
         self.nudge.forget()
         undone = move.undo()
         self.ui.alignmentLabel.text = "" if undone else _("The transform of before is gone; nothing was changed.")
@@ -111,22 +115,24 @@ class AlignmentSection:
 
         found = run(work, [reference, moving])
         if not found.applied:
-            return found.verdict.reasons[0]
+            self._note = found.verdict.reasons[0]
+            return self._note
         name = _("{moving} onto {reference}").format(moving=moving.GetName(), reference=reference.GetName())
         self.nudge.forget()
         self._moves.append(put_under(moving, found.transform, name))
         self._onMoved()
-        return _("Registered: similarity {before:.3f} before, {after:.3f} now.").format(
-            before=found.metric_before, after=found.metric_after
-        )
+        words = _("Registered ({model}): similarity {before:.3f} before, {after:.3f} now.")
+        self._note = words.format(model=model, before=found.metric_before, after=found.metric_after)
+        return self._note
 
     def _moved(self, *event):
+        self._isJudged = False
         self._showChoices()
         self._startJudging()
         self._onMoved()
 
     def _startJudging(self):
-        if getattr(self, "_isEnabled", True):
+        if self._isEnabled and not self._isJudged:
             self._timer.start()
 
     def _judge(self):
@@ -143,7 +149,8 @@ class AlignmentSection:
         except MedFusionError as error:
             self.ui.alignmentLabel.text = str(error)
             return
-        self.ui.alignmentLabel.text = _("Looking whether the volumes line up ...")
+        looking = _("Looking whether the volumes line up ...")
+        self.ui.alignmentLabel.text = "\n".join(filter(None, [self._note, looking]))
 
         def work(cancelled):
             from MedFusionLib.align import check_alignment
@@ -161,7 +168,8 @@ class AlignmentSection:
             "doubt": _("It is doubtful whether the volumes line up: compare them before you trust a fusion."),
             "fail": _("The volumes do not line up and are not fused like this."),
         }
-        self.ui.alignmentLabel.text = "\n".join([words[verdict.status], *verdict.reasons])
+        self._isJudged = True
+        self.ui.alignmentLabel.text = "\n".join(filter(None, [self._note, words[verdict.status], *verdict.reasons]))
 
     def _showProblem(self, error):
         from MedFusionLib.errors import Cancelled, MedFusionError
@@ -172,7 +180,7 @@ class AlignmentSection:
         self.ui.alignmentLabel.text = str(error) if known else _("Whether the volumes line up could not be found out.")
 
     def _showChoices(self):
-        free = getattr(self, "_isEnabled", True)
+        free = self._isEnabled
         moving = self.movingNode() if free else None
         ready = moving is not None and not self._problem
         self.ui.movingComboBox.enabled = free

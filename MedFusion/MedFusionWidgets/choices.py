@@ -1,4 +1,4 @@
-"""Lists to choose from."""
+"""Lists to choose from, and labels that say something."""
 
 HEADING_ROLE = 31
 """Qt::UserRole - 1: where the list keeps the flags of an entry; 0 makes a heading that cannot be chosen."""
@@ -26,3 +26,9 @@ def show(box, value, *, otherwise=0):
 def isChosen(box, slot):
     """Call the slot when the person chooses."""
     box.connect("currentIndexChanged(int)", lambda index: slot())
+
+
+def say(label, text):
+    """Put a sentence into a label; one without a sentence takes no room."""
+    label.text = text
+    label.visible = bool(text)

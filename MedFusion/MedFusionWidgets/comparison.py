@@ -4,7 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedFusionWidgets.choices import fill
+from MedFusionWidgets.choices import fill, say
 
 FLICKER = "flicker"
 FLICKER_MILLISECONDS = 600
@@ -60,7 +60,7 @@ class ComparisonBox:
             slicer.mrmlScene.RemoveNode(self._overlay)
         self._overlay = None
         self.ui.compareButton.text = _("Show")
-        self.ui.compareLabel.text = ""
+        say(self.ui.compareLabel, "")
 
     def _compare(self, run):
         from MedFusionScene.compare import overlay_of

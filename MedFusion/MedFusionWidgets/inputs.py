@@ -73,6 +73,9 @@ class InputsSection:
             if node is not None:
                 show(kinds, modality_of(node))
                 show(units, unit_of(node).code)
+            else:
+                show(kinds, None, otherwise=-1)
+                show(units, None, otherwise=-1)
 
     def _setModality(self, number):
         from MedFusionScene.nodes import set_modality

@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MedFusionWidgets.alignment import AlignmentSection
+from MedFusionWidgets.choices import say
 from MedFusionWidgets.dependencies import ensureDependencies
 from MedFusionWidgets.export import ExportSection
 from MedFusionWidgets.inputs import InputsSection
@@ -45,6 +46,8 @@ class Panel:
             self.inputs, self.loading, self.methods, self.alignment, self.preview, self.tumour, self.export
         ]  # fmt: skip
         ui.applyButton.connect("clicked()", self.onApplyButton)
+        for label in (ui.inputsStatusLabel, ui.compareLabel, ui.previewLabel, ui.tumourLabel, ui.statusLabel):
+            say(label, "")
         ui.progressBar.visible = False
 
     def attach(self, parameters):
@@ -88,7 +91,7 @@ class Panel:
         problem = self.inputs.refresh()
         self.ui.applyButton.enabled = not problem
         self.ui.applyButton.toolTip = problem or _("Fuse the chosen volumes.")
-        self.ui.statusLabel.text = problem
+        say(self.ui.statusLabel, problem)
         nodes = self.inputs.nodes()
         self.loading.refresh()
         self.methods.setSources(nodes)
@@ -131,7 +134,7 @@ class Panel:
         result = run(work, kept)
         self.preview.off()
         self.alignment.comparison.close()
-        self.ui.statusLabel.text = _("Showing ...")
+        say(self.ui.statusLabel, _("Showing ..."))
         made = show(result, nodes, segmentation_node=drawn, breathe=slicer.app.processEvents)
         if self.parameters is not parameters:
             raise UsageError("The scene was closed meanwhile; the result was dropped")

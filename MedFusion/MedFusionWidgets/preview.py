@@ -4,6 +4,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from MedFusionWidgets.choices import say
 from MedFusionWidgets.dependencies import isTorchMissing
 from MedFusionWidgets.observers import Observers
 from MedFusionWidgets.task import Background
@@ -58,12 +59,12 @@ class PreviewSection:
         self.ui.previewCheckBox.enabled = not reason and not self._isBusy
         if reason and self.ui.previewCheckBox.checked:
             self.off()
-            self.ui.previewLabel.text = reason
+            say(self.ui.previewLabel, reason)
         elif self.ui.previewCheckBox.checked and not self._isBusy:
             self._restart()
 
     def _toggled(self, isOn):
-        self.ui.previewLabel.text = ""
+        say(self.ui.previewLabel, "")
         if isOn:
             self._restart()
         else:
@@ -87,7 +88,7 @@ class PreviewSection:
         try:
             snapshots = take_snapshots(self._sourceNodes())
         except MedFusionError as error:
-            self.ui.previewLabel.text = str(error)
+            say(self.ui.previewLabel, str(error))
             return
         name = self._methods.info().name
 
@@ -162,9 +163,8 @@ class PreviewSection:
         layer = self._layers.setdefault(first.GetID(), None) or PreviewLayer(first)
         self._layers[first.GetID()] = layer
         layer.show(second)
-        self.ui.previewLabel.text = _("Preview, slice by slice: {milliseconds:.0f} ms. Apply fuses the volume.").format(
-            milliseconds=1000 * second.seconds
-        )
+        took = _("Preview, slice by slice: {milliseconds:.0f} ms. Apply fuses the volume.")
+        say(self.ui.previewLabel, took.format(milliseconds=1000 * second.seconds))
         self._timer.start()
 
     def _failed(self, error):
@@ -174,7 +174,7 @@ class PreviewSection:
             return
         known = isinstance(error, MedFusionError)
         self.off()
-        self.ui.previewLabel.text = str(error) if known else _("The preview failed unexpectedly.")
+        say(self.ui.previewLabel, str(error) if known else _("The preview failed unexpectedly."))
 
     def _compositeOf(self, sliceNode):
         """The composite node of a view."""

@@ -4,12 +4,15 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedFusionWidgets.choices import fill, isChosen, show
+from MedFusionWidgets.choices import fill, isChosen, say, show
 from MedFusionWidgets.dependencies import ensureLibraries
 from MedFusionWidgets.observers import Observers
 
 METHODS = ("auto", "suvmax41", "suvmax50", "suv2.5", "suv4", "adaptive", "nestle", "otsu", "gradient", "random-walker",
            "kfcm", "region-growing", "level-set")  # fmt: skip
+
+
+HEADER_PIXELS, ROW_PIXELS = 46, 30
 
 
 class TumourSection:
@@ -106,7 +109,7 @@ class TumourSection:
     def onCopy(self):
         """Copy the table for a spreadsheet."""
         qt.QApplication.clipboard().setText(self.rows.as_text())
-        self.ui.tumourLabel.text = _("The table is in the clipboard.")
+        say(self.ui.tumourLabel, _("The table is in the clipboard."))
 
     def onEdit(self):
         """Open the Segment Editor with the reference as source and the fused volume in the views."""
@@ -144,7 +147,7 @@ class TumourSection:
         node = node_from_segmentation(found, slicer.mrmlScene, name=name, reference=nodes[0])
         self.ui.tumourSegmentation.setCurrentNode(node)
         self._take(node, found)
-        return " ".join([_("Found, to be reviewed."), *found.source.notes])
+        return "\n".join([_("Found, to be reviewed."), *found.source.notes])
 
     def _measure(self, run):
         problem = ensureLibraries()
@@ -226,6 +229,7 @@ class TumourSection:
             for column, text in enumerate(row):
                 table.setItem(number, column, qt.QTableWidgetItem(text))
         table.resizeColumnsToContents()
+        table.maximumHeight = HEADER_PIXELS + ROW_PIXELS * len(rows.rows)
 
     def _record(self, node, before, after):
         """Note the edit in the record of the newest result; False when there is none."""
@@ -252,7 +256,7 @@ class TumourSection:
             return
         self._wasEdited = True
         if self._measures:
-            self.ui.tumourLabel.text = _("The segmentation has changed: press Measure for its new measures.")
+            say(self.ui.tumourLabel, _("The segmentation has changed: press Measure for its new measures."))
 
     def _style(self):
         from MedFusionScene.tumour import set_style

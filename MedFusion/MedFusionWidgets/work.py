@@ -6,6 +6,7 @@ import traceback
 import slicer
 from slicer.i18n import tr as _
 
+from MedFusionWidgets.choices import say
 from MedFusionWidgets.task import Task
 
 logger = logging.getLogger(__name__)
@@ -47,13 +48,13 @@ class Work:
         if self.isBusy:
             if button is self._button:
                 self.task.cancel()
-                label.text = _("Cancelling ...")
+                say(label, _("Cancelling ..."))
             return
         text, tip = button.text, button.toolTip
         self.isBusy, self._button, self._label, self._bar = True, button, label, bar
         self._onBusy(True)
         button.enabled, button.text, button.toolTip = True, _("Cancel"), _("Stop; nothing is added to the scene.")
-        label.text = sentence
+        say(label, sentence)
         if bar is not None:
             bar.value, bar.visible = 0, True
         try:
@@ -68,7 +69,7 @@ class Work:
         if bar is not None:
             bar.visible = False
         self._onBusy(False)
-        label.text = message
+        say(label, message)
 
     def drop(self):
         """Cancel what runs; its outcome will not be used, because the scene that it was for goes away."""
@@ -106,7 +107,7 @@ class Work:
             self._bar.maximum = total
             self._bar.value = done
         if secondsLeft is not None and secondsLeft > LEAST_SECONDS_LEFT and not self.task.isCancelled():
-            self._label.text = _("About {seconds:.0f} s left").format(seconds=secondsLeft)
+            say(self._label, _("About {seconds:.0f} s left").format(seconds=secondsLeft))
 
 
 def explain(error):
