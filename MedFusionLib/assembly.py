@@ -66,23 +66,31 @@ def with_optional_maps(
     slice_axis: int | None,
     maps: Sequence[str],
     fuse_again: Callable[[np.ndarray], np.ndarray],
+    *,
+    is_again_the_same: bool = True,
 ) -> FusionResult:
-    """The result with the maps of trust that were asked for; `fuse_again` fuses changed sources."""
+    """The result with the maps of trust that were asked for.
+
+    `fuse_again` fuses changed sources. It makes the fused array of unchanged ones, unless `is_again_the_same` is false
+    (sources on their own grids): then changes are counted from what it makes of them.
+    """
     from MedFusionLib.trust import loss_map, stability_map
 
     array, spacing = result.fused.array, result.fused.geometry.spacing_kji_mm
     if "stability" in maps:
-        result = result.changed(stability=stability_map(fuse_again, array, stack, spacing))
+        unchanged = array if is_again_the_same else fuse_again(stack)
+        result = result.changed(stability=stability_map(fuse_again, unchanged, stack, spacing))
     if "loss" in maps:
         result = result.changed(loss=loss_map(array, stack, spacing, slice_axis=slice_axis))
     return result
 
 
-def measured(result: FusionResult, stack: np.ndarray) -> FusionResult:
-    """The result with its metrics, and under ``trust`` the numbers and warnings of its maps."""
+def measured(result: FusionResult, stack: np.ndarray, warning: str = "") -> FusionResult:
+    """The result with its metrics, and under ``trust`` the numbers and warnings of its maps, the method's own first."""
     from MedFusionLib.metrics import evaluate, roles_of
 
     trust = _trust(result, stack)
+    trust["warnings"] = [*([warning] if warning else []), *trust["warnings"]]
     roles = roles_of([source.modality for source in result.sources])
     metrics = dict(evaluate(list(stack), result.fused.array, roles=roles))
     metrics["invention"], metrics["contribution"] = trust["invention"], trust["contribution"]["mean"]

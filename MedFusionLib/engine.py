@@ -21,6 +21,7 @@ from MedFusionLib.allocation import keep_freed_memory
 from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted, UsageError
 from MedFusionLib.interrupt import stoppable
 from MedFusionLib.methods.base import FittedMethod, FusionMethod, Local
+from MedFusionLib.native import NativeSlices
 from MedFusionLib.threads import default_workers
 from MedFusionLib.tiling import Tile, plan_tiles
 
@@ -109,6 +110,7 @@ def run(
     options: EngineOptions | None = None,
     *,
     slice_axis: int = 0,
+    native: Sequence[NativeSlices | None] = (),
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> EngineOutput:
@@ -126,6 +128,8 @@ def run(
         How to run.
     slice_axis : int
         Array axis (0 K, 1 J, 2 I) across the slices in slice mode.
+    native : sequence of NativeSlices or None
+        Per moving source its slices on its own grid, for methods that take them; empty without any.
     progress : callable
         ``progress(done, total)`` in pieces, called in the calling thread.
     cancelled : callable
@@ -144,7 +148,8 @@ def run(
     keep_freed_memory()
     device = choose_device(options.device)
     _check_request(method, sources, options)
-    job = _Job(method, sources, spacing_kji, options, slice_axis, progress, cancelled or (lambda: False))
+    _check_native(method, sources, options, native)
+    job = _Job(method, sources, spacing_kji, options, slice_axis, native, progress, cancelled or (lambda: False))
     attempts, budget = [], options.memory_bytes
     while True:
         try:
@@ -195,7 +200,7 @@ def choose_device(device: str) -> str:
 class _Job:
     """One call of `run`: lays the sources out, plans pieces, and works them off."""
 
-    def __init__(self, method, sources, spacing_kji, options, slice_axis, progress, cancelled) -> None:
+    def __init__(self, method, sources, spacing_kji, options, slice_axis, native, progress, cancelled) -> None:
         import torch
 
         stack = torch.from_numpy(np.ascontiguousarray(sources, dtype=np.float32))
@@ -207,7 +212,7 @@ class _Job:
             self.layout = stack[None]
             self.spacing = tuple(spacing_kji)
         self.back = np.argsort(axes)
-        self.method, self.options = method, options
+        self.method, self.options, self.native = method, options, native
         self.progress, self.cancelled = progress or (lambda done, total: None), cancelled
         self.workers = options.workers or default_workers()
         self.stop = threading.Event()
@@ -215,7 +220,7 @@ class _Job:
     def attempt(self, device: str, budget: int | None) -> EngineOutput:
         """Fit, plan and run with a memory budget; raises when memory runs out."""
         started = time.perf_counter()
-        fitted = self._in_thread(lambda: self.method.fit(self.layout, self.spacing))
+        fitted = self._in_thread(self._fit)
         pieces = self._plan(fitted, device, budget)
         if len(pieces) == 1:
             fused, parts = self._in_one(fitted, device)
@@ -232,6 +237,11 @@ class _Job:
             "seconds": time.perf_counter() - started,
         }
         return EngineOutput(self._restore(fused), self._restore_parts(parts), report)
+
+    def _fit(self) -> FittedMethod:
+        if self.native:
+            return self.method.fit_native(self.layout, self.spacing, self.native)
+        return self.method.fit(self.layout, self.spacing)
 
     def _plan(self, fitted: FittedMethod, device: str, budget: int | None) -> list[tuple[slice, Tile | None]]:
         """Pieces: a range of slices (or the one volume), and a tile of each or None for all of it."""
@@ -285,7 +295,8 @@ class _Job:
         inner = read if tile is None else tile.inner
         with stoppable(self.stop), torch.inference_mode(), self._autocast(device):
             block = self.layout[(numbers, slice(None), *read)].contiguous().to(device)
-            result = fitted.fuse(block, with_parts=parts is not None)
+            here = fitted.at(numbers) if self.native else fitted
+            result = here.fuse(block, with_parts=parts is not None)
             fused[(numbers, *core)] = result.image[(slice(None), *inner)].float().cpu().numpy()
             if parts is not None:
                 values = result.parts[(slice(None), slice(None), *inner)]
@@ -361,6 +372,15 @@ def _check_request(method: FusionMethod, sources: np.ndarray, options: EngineOpt
         raise UsageError(f"{info.name} has no {options.mode} mode", f"mode {other}")
     if options.mode == "volume" and min(sources.shape[1:]) < 2:
         raise UsageError("Volumetric fusion of a single slice", "at least two slices", "Use mode slice")
+
+
+def _check_native(method: FusionMethod, sources: np.ndarray, options: EngineOptions, native: Sequence) -> None:
+    if not native:
+        return
+    if not method.info.takes_native or options.mode != "slice":
+        raise UsageError(f"{method.info.name} in {options.mode} mode got sources on their own grids", "a common grid")
+    if len(native) != len(sources) - 1:
+        raise UsageError(f"{len(native)} native sources for {len(sources) - 1} moving ones", "one each, or None")
 
 
 def _limits(device: str, budget: int | None, mode: str) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from MedFusionLib.engine import EngineOptions, EngineOutput, choose_mode, run
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.interrupt import asking
+from MedFusionLib.native import own_grids
 from MedFusionLib.placement import Placed, place
 from MedFusionLib.provenance import peak_memory_mb, provenance_record
 from MedFusionLib.region import Region
@@ -118,6 +119,7 @@ class _Fusion:
             raise UsageError("One source cannot be fused", "at least two sources")
         self.case, self.request, self.steps, self.clock = case, request, steps, Clock()
         self.geometry = case.reference.geometry
+        self.own_grids, self.kept = (), {}
         self.name = request.method or default_for([source.modality for source in case.sources])
         self.method = create_method(self.name, request.parameters)
         self.options = EngineOptions(
@@ -137,6 +139,8 @@ class _Fusion:
         windows = _windows(placed.aligned, request.windows)
         stack = np.stack([normalise(source, window) for source, window in zip(placed.aligned.sources, windows)])
         clock.lap("normalise")
+        if self.method.info.takes_native and self.options.mode == "slice":
+            self.own_grids, self.kept = own_grids(placed.native, windows, self.geometry.slice_axis)
         output = self._run(stack)
         clock.lap("fuse")
         steps.reached(FUSED)
@@ -144,11 +148,13 @@ class _Fusion:
         plane = self.geometry.slice_axis if self.options.mode == "slice" else None
         with asking(steps.cancelled):
             result = assemble(placed, windows, stack, output, plane, request.table)
-            result = with_optional_maps(result, stack, plane, request.maps, self._again)
+            result = with_optional_maps(
+                result, stack, plane, request.maps, self._again, is_again_the_same=not self.own_grids
+            )
             result = result.changed(tumour=with_fused_contrast(lesions, result.fused))
             clock.lap("maps")
             steps.reached(MAPPED)
-            result = measured(result, stack)
+            result = measured(result, stack, self.method.info.warning)
         clock.lap("measure")
         record = self._record(placed, output, result)
         steps.reached(PROGRESS_TOTAL)
@@ -167,11 +173,11 @@ class _Fusion:
 
         return run(
             self.method, stack, self.geometry.spacing_kji_mm, self.options, slice_axis=self.geometry.slice_axis,
-            progress=progress, cancelled=self.steps.cancelled,
+            native=self.own_grids, progress=progress, cancelled=self.steps.cancelled,
         )  # fmt: skip
 
     def _again(self, stack: np.ndarray) -> np.ndarray:
-        """The fused array of changed sources, as the stability map needs it."""
+        """The fused array of changed sources on the common grid, as the stability map needs it."""
         options = self.options.without_parts()
         return run(
             self.method, stack, self.geometry.spacing_kji_mm, options, slice_axis=self.geometry.slice_axis,
@@ -190,6 +196,7 @@ class _Fusion:
             "windows": [window.as_json() for window in result.windows],
             "tumour": wish.tumour if isinstance(wish.tumour, str) and lesions and lesions.source.notes
             else bool(lesions),
+            **({"native_grids": self.kept} if self.kept else {}),
         }  # fmt: skip
         clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))
         return provenance_record(self.case.sources, asked, {**output.report, "clipped_fraction": clipped})

@@ -18,8 +18,10 @@ END = "<!-- methods: end -->"
 
 def method_table() -> str:
     """The catalogue as a Markdown table."""
-    rows = ["| name | method | what it does |", "|---|---|---|"]
-    rows += [f"| `{info.name}` | {info.title} | {info.sentence} |" for info in MedFusionLib.methods()]
+    rows = ["| name | method | what it does | invents |", "|---|---|---|---|"]
+    for info in MedFusionLib.methods():
+        share = "" if info.invention is None else f"{info.invention:.1%}"
+        rows.append(f"| `{info.name}` | {info.title} | {info.sentence} | {f'**{share}**' if info.warning else share} |")
     return "\n".join(rows)
 
 

@@ -35,9 +35,14 @@ def add_arguments(parser) -> None:
 
 def run(arguments) -> dict:
     """Fuse every pair."""
+    from MedFusionLib.methods.catalogue import create_method
+
     started = time.perf_counter()
     first, second = existing_folder(arguments.first), existing_folder(arguments.second)
     names = _pairs(first, second)
+    warning = create_method(arguments.method, parse_parameters(arguments.parameter)).info.warning
+    if warning:
+        logger.warning(warning)
     out = Path(arguments.out)
     _check_out(out, names, overwrite=arguments.overwrite)
     out.mkdir(parents=True, exist_ok=True)
@@ -55,6 +60,7 @@ def run(arguments) -> dict:
         "pairs": len(names),
         "seconds": seconds,
         "method": arguments.method,
+        "warnings": [warning] if warning else [],
         "palette": None if arguments.colour == "luminance" else found,
         "out": str(out),
     }

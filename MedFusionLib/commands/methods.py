@@ -29,6 +29,8 @@ def run(arguments) -> dict:
                 "weights": info.weights or None,
                 "default": list(default_pairs(info.name)),
                 "flagship": info.flagship,
+                "invention": info.invention,
+                "warning": info.warning or None,
             }
             for info in methods()
         ]
@@ -37,8 +39,15 @@ def run(arguments) -> dict:
 
 def show(document: dict) -> str:
     """A table of names and sentences."""
-    rows = [(m["name"], m["family"], "/".join(f"{d}-D" for d in m["dims"]), m["sentence"]) for m in document["methods"]]
-    return table(rows, ("name", "family", "modes", "what it does"))
+    rows = [
+        (m["name"], m["family"], "/".join(f"{d}-D" for d in m["dims"]), _percent(m["invention"]), m["sentence"])
+        for m in document["methods"]
+    ]
+    return table(rows, ("name", "family", "modes", "invents", "what it does"))
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 COMMAND = Command("methods", "list the fusion methods", add_arguments, run, show)

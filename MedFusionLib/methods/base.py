@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
+MUCH_INVENTION = 0.01
+"""Share of invented foreground above which a method carries a warning."""
 ALL_PAIRS = ("MR-CT", "MR-NM", "MR-PT", "CT-PT", "CT-NM", "NM-PT", "MR-MR")
 
 
@@ -47,6 +49,11 @@ class MethodInfo:
         Floats held at once per voxel of one source; the engine plans chunks with it.
     flagship : bool
         The one method MedFusion recommends before all others.
+    takes_native : bool
+        Whether moving sources may come on their own grids; its class then has ``fit_native``, see `FusionMethod`.
+    invention : float or None
+        Share of the foreground outside what the sources show, on pairs held back from the training (the worst set of
+        the model card); None for methods that were not trained.
     """
 
     name: str
@@ -67,6 +74,18 @@ class MethodInfo:
     identity_psnr: float | None = None
     memory_factor: float = 3.0
     flagship: bool = False
+    takes_native: bool = False
+    invention: float | None = None
+
+    @property
+    def warning(self) -> str:
+        """What a person should know before choosing the method; empty when there is nothing."""
+        if self.invention is None or self.invention <= MUCH_INVENTION:
+            return ""
+        return (
+            f"{self.title} invents: on pictures it was not trained on, {self.invention:.1%} of its fused samples lay "
+            "outside what the sources show there. Look at the invention map."
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,12 @@ class Fused:
 
 
 class FusionMethod(Protocol):
-    """Fuses normalised sources; knows nothing of files, devices, tiles or colour."""
+    """Fuses normalised sources; knows nothing of files, devices, tiles or colour.
+
+    A method with ``info.takes_native`` also has ``fit_native(sources, spacing, native)``: `native` holds per moving
+    source a `native.NativeSlices`, or None where the source lies on the common grid. What it returns has, besides
+    `FittedMethod`, ``at(numbers)``: the same for a range of slices.
+    """
 
     info: ClassVar[MethodInfo]
 

@@ -20,6 +20,7 @@ from MedFusionLib.methods.dtcwt import DualTreeFusion
 from MedFusionLib.methods.dwt import WaveletFusion
 from MedFusionLib.methods.emfusion import EnhancedMedicalFusion
 from MedFusionLib.methods.fast_two_scale import FastTwoScale
+from MedFusionLib.methods.fusiongan import FusionGANFusion
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
 from MedFusionLib.methods.ifcnn import IFCNNFusion
@@ -107,6 +108,7 @@ CATALOGUE: tuple[type, ...] = (
     IFCNNFusion,
     PMGIFusion,
     SDNetFusion,
+    FusionGANFusion,
     SiameseLaplacianFusion,
     SiameseContourletFusion,
     SiameseShearletCurveletFusion,

@@ -15,7 +15,7 @@ from MedFusionLib.methods.base import Fused, Local, MethodInfo
 from MedFusionLib.networks.convex import ALIGNMENT, REACH, SCALES, SPLINE, ConvexWeights, combine_bands
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.transforms.filters import symmetric_filter
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 TRAINED = {"pairs": "convex", "free": "convex-free"}
 """Names of the weights by what they were trained on."""
@@ -47,6 +47,7 @@ class ConvexFusion:
         sentence="A network only decides how much of each source to take: nothing can appear that no source shows.",
         reproduces="Own design, see networks/convex.py; volumes: weights of up to three orientations averaged.",
         weights=card("convex")["sha256"],
+        invention=invention_of("convex"),
         memory_factor=60.0,
     )
 

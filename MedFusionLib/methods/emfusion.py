@@ -11,7 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.emfusion import EMFusion
 from MedFusionLib.networks.loading import load_network
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH = 8
 
@@ -31,6 +31,7 @@ class EnhancedMedicalFusion:
         "by features that only one modality has is left out.",
         dims=(2,),
         weights=card("emfusion")["sha256"],
+        invention=invention_of("emfusion"),
         is_symmetric=False,
         identity_psnr=20.0,
         memory_factor=250.0,

@@ -13,7 +13,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.ifcnn import IFCNN, JOINS
 from MedFusionLib.networks.loading import load_network
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH = 5
 NETWORKS = {name: partial(IFCNN, name) for name in JOINS}
@@ -43,6 +43,7 @@ class IFCNNFusion:
         "feature error; the first layer is trained here too (the paper takes that of ResNet-101).",
         dims=(2,),
         weights=card("ifcnn")["sha256"],
+        invention=invention_of("ifcnn"),
         identity_psnr=25.0,
         memory_factor=200.0,
     )

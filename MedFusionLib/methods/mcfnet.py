@@ -11,7 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.mcfnet import MCFNet
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH, DECIMATION = 40, 4
 
@@ -33,6 +33,7 @@ class MCFNetFusion:
         survey_reference="28",
         dims=(2,),
         weights=card("mcfnet")["sha256"],
+        invention=invention_of("mcfnet"),
         is_symmetric=False,
         identity_psnr=25.0,
         memory_factor=150.0,

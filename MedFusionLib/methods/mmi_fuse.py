@@ -12,7 +12,7 @@ from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.densefuse import FeatureFusion
 from MedFusionLib.networks.information import InformationNet, weighted_attention
 from MedFusionLib.networks.loading import load_network
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class InformationFusion:
         survey_reference="46",
         dims=(2,),
         weights=card("mmi-fuse")["sha256"],
+        invention=invention_of("mmi-fuse"),
         identity_psnr=30.0,
         memory_factor=120.0,
     )

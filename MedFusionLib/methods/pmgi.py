@@ -11,7 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.pmgi import PMGI
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH = 6
 
@@ -31,6 +31,7 @@ class PMGIFusion:
         "that the order of modalities does not matter in training.",
         dims=(2,),
         weights=card("pmgi")["sha256"],
+        invention=invention_of("pmgi"),
         is_symmetric=False,
         identity_psnr=20.0,
         memory_factor=200.0,

@@ -13,7 +13,7 @@ from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.networks.pyramid_cnn import PyramidWeights
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,7 @@ class PyramidNetworkFusion:
         survey_reference="48",
         dims=(2,),
         weights=card("pyramid-cnn")["sha256"],
+        invention=invention_of("pyramid-cnn"),
         memory_factor=80.0,
     )
 

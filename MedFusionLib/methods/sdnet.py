@@ -11,7 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.sdnet import SDNet
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH = 6
 
@@ -32,6 +32,7 @@ class SDNetFusion:
         "(our choice).",
         dims=(2,),
         weights=card("sdnet")["sha256"],
+        invention=invention_of("sdnet"),
         is_symmetric=False,
         identity_psnr=20.0,
         memory_factor=200.0,

@@ -11,7 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.u2fusion import U2Fusion
-from MedFusionLib.weights import card
+from MedFusionLib.weights import card, invention_of
 
 REACH = 10
 
@@ -33,6 +33,7 @@ class UnifiedFusion:
         "between tasks.",
         dims=(2,),
         weights=card("u2fusion")["sha256"],
+        invention=invention_of("u2fusion"),
         is_symmetric=False,
         identity_psnr=20.0,
         memory_factor=400.0,

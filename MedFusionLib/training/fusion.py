@@ -30,23 +30,30 @@ def load_pairs(folder: Path) -> Pairs:
     return read_pairs(folder)
 
 
-def pair_batch(data: Pairs, generator: Generator, size: int = 64, count: int = 4) -> Tensor:
-    """Crops (count, 2, size, size) of training pairs, the sets in equal shares, sources in random order."""
+def pair_batch(data: Pairs, generator: Generator, size: int = 64, count: int = 4, *, in_order: bool = False) -> Tensor:
+    """Crops (count, 2, size, size) of training pairs, the sets in equal shares.
+
+    Sources come in random order, or the anatomical one first if `in_order`.
+    """
     sets = list(data.sets().values())
-    return torch.stack([one_crop(_one_of(_one_of(sets, generator), generator), generator, size) for _ in range(count)])
+    crops = [
+        one_crop(one_of(one_of(sets, generator), generator), generator, size, in_order=in_order) for _ in range(count)
+    ]
+    return torch.stack(crops)
 
 
-def one_crop(pair: Pair, generator: Generator, size: int) -> Tensor:
+def one_crop(pair: Pair, generator: Generator, size: int, *, in_order: bool = False) -> Tensor:
     """A crop (2, size, size) of a pair, turned, mirrored, with noise; every eighth twice the same source."""
     images = flip_and_turn(turn_and_scale(pair.tensor(), generator), generator)
     images = noise(crop(images, size, generator, least=0.3), generator)
     chance = float(torch.rand((), generator=generator))
     if chance < 1 / 8:
         return images[:1].expand(2, -1, -1)
-    return images if chance < 9 / 16 else images.flip(0)
+    return images if in_order or chance < 9 / 16 else images.flip(0)
 
 
-def _one_of(some: Sequence, generator: Generator):
+def one_of(some: Sequence, generator: Generator):
+    """One of them by chance."""
     return some[int(torch.randint(0, len(some), (), generator=generator))]
 
 

@@ -53,6 +53,10 @@ class Recipe:
         Whether a folder with data is needed.
     seed : int
         Of everything.
+    sheet : callable or None
+        ``sheet(network, data)``: a sample sheet (H, W) in 0..1, drawn after every epoch.
+    epoch : int
+        Steps between two sample sheets.
     """
 
     name: str
@@ -65,6 +69,8 @@ class Recipe:
     figures: Callable[[nn.Module, Any], dict] | None = None
     needs_data: bool = False
     seed: int = 0
+    sheet: Callable[[nn.Module, Any], Tensor] | None = None
+    epoch: int = 200
 
 
 class Descent:

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
+from MedFusionLib.errors import Cancelled, MedFusionError, UnreadableFile, UsageError
 from MedFusionLib.networks.loading import count_parameters
 from MedFusionLib.training.curve import draw_curve
 from MedFusionLib.training.recipe import Recipe, Training
+from MedFusionLib.training.sheet import draw_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,8 @@ def train(
         When the recipe needs a folder with data.
     UnreadableFile
         When the checkpoint is damaged or of another recipe.
+    TrainingCollapsed
+        When an adversarial training cannot come to anything; the curve and a checkpoint are left.
     Cancelled
         When `cancelled` returned true; a checkpoint is left.
     """
@@ -93,8 +96,13 @@ class _Run:
                 raise Cancelled(hint="The same command goes on from the checkpoint")
             generator = torch.Generator().manual_seed((self.recipe.seed << 32) + number)
             torch.manual_seed(number)
-            terms = self.training.advance(number, self.recipe.batch(data, generator))
+            try:
+                terms = self.training.advance(number, self.recipe.batch(data, generator))
+            except MedFusionError:
+                self._save()
+                raise
             self._note(number, terms)
+            self._draw_samples(number, data)
             progress(number + 1, total)
             if self._is_out_of_time():
                 break
@@ -112,6 +120,17 @@ class _Run:
             self.history["curve"].append({"step": number, **{name: round(value, 6) for name, value in terms.items()}})
         if time.monotonic() - self.saved > SECONDS_BETWEEN_CHECKPOINTS:
             self._save()
+
+    def _draw_samples(self, number: int, data: Any) -> None:
+        """After every epoch; chances of the training are left as they were."""
+        if self.recipe.sheet is None or (number + 1) % self.recipe.epoch:
+            return
+        network = self.training.network.eval()
+        with torch.no_grad():
+            image = self.recipe.sheet(network, data)
+        network.train()
+        epoch = (number + 1) // self.recipe.epoch
+        draw_sheet(image, self.options.out / f"{self.recipe.name}-samples" / f"epoch-{epoch:02d}.png")
 
     def _is_out_of_time(self) -> bool:
         minutes = self.options.minutes

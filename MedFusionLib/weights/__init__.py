@@ -21,6 +21,14 @@ def card(name: str) -> dict:
     return json.loads(text)
 
 
+def invention_of(name: str) -> float | None:
+    """Invention on the pairs held back, of the worst set, as the card of the weights tells; None where it does not."""
+    figures = card(name).get("figures", {})
+    sets = [one for one in figures.values() if isinstance(one, dict)]
+    found = [one[title]["invent"] for one in sets for title in ("network", name) if title in one]
+    return max(found, default=None)
+
+
 def load_tensors(name: str) -> dict[str, Tensor]:
     """All tensors of the weights of that name, in float32 on the CPU.
 

@@ -22,7 +22,8 @@ from MedFusionLib.methods.catalogue import create_method, methods
 from MedFusionLib.training.held_back import pair_figures
 from MedFusionLib.training.pairs import read_pairs
 
-FAMILIES = ("convex networks", "auto-encoders", "transfer learning", "end-to-end networks", "transforms with networks")
+FAMILIES = ("convex networks", "auto-encoders", "transfer learning", "end-to-end networks", "transforms with networks",
+            "adversarial networks")  # fmt: skip
 BESIDE = ("laplacian",)
 
 

@@ -8,8 +8,9 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "convex", "convex-free", "densefuse", "densefuse-tuned", "emfusion", "ifcnn", "mcfnet", "mmi-fuse", "msdnet",
-    "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "u2fusion",
+    "convex", "convex-free", "densefuse", "densefuse-tuned", "emfusion", "fusiongan",
+    "ifcnn", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
+    "shearlet-cnn", "siamese", "u2fusion",
 )  # fmt: skip
 
 

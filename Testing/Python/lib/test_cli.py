@@ -53,6 +53,28 @@ def test_methods_lists_the_catalogue(capsys):
     assert sum(m["flagship"] for m in document["methods"]) == 1
 
 
+def test_methods_that_invent_say_how_much_and_warn(capsys, files, tmp_path):
+    methods = {m["name"]: m for m in run_json(capsys, "methods")[1]["methods"]}
+    assert methods["convex"]["invention"] == 0 and methods["convex"]["warning"] is None
+    assert methods["laplacian"]["invention"] is None
+    assert methods["mcfnet"]["invention"] > 0.01 and "MCFNet invents" in methods["mcfnet"]["warning"]
+    share = f"{methods['mcfnet']['invention']:.1%}"
+    assert share in run(capsys, "methods")[1].out
+    code, printed = run(capsys, "fuse", *files, "--unit", ",SUVbw", "--method", "mcfnet", "--out", tmp_path / "out")
+    assert code == 0 and f"Warning: {methods['mcfnet']['warning']}" in printed.out
+    document = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert methods["mcfnet"]["warning"] in document["metrics"]["trust"]["warnings"]
+
+
+def test_fuse_folder_warns_of_a_method_that_invents(capsys, tmp_path):
+    for side in ("first", "second"):
+        (tmp_path / side).mkdir()
+        Image.fromarray(np.full((24, 24), 90, np.uint8)).save(tmp_path / side / "a.png")
+    places = ("--first", tmp_path / "first", "--second", tmp_path / "second", "--out", tmp_path / "out")
+    _, document = run_json(capsys, "fuse-folder", *places, "--method", "mcfnet", "--colour", "luminance")
+    assert "MCFNet invents" in document["warnings"][0]
+
+
 def test_inspect_says_what_is_there_and_what_is_wrong(capsys, files, tmp_path):
     (tmp_path / "broken.nii").write_text("no")
     code, document = run_json(capsys, "inspect", *files, tmp_path / "broken.nii", "--unit", ",SUVbw")

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.methods.catalogue import create_method, methods
-from MedFusionLib.networks import loading
+from MedFusionLib.networks import ddcgan, fusiongan, loading
 from MedFusionLib.networks.attribution import attributed_parts
 from MedFusionLib.networks.convex import ConvexWeights, combine_bands, envelope
+from MedFusionLib.networks.dense_dcgan import DenseDCGAN
 from MedFusionLib.networks.densefuse import DenseFuse
 from MedFusionLib.networks.emfusion import EMFusion
 from MedFusionLib.networks.ifcnn import IFCNN
@@ -37,7 +38,7 @@ SIZES = {
 }
 """Trained values as the papers' own networks have them, running statistics of normalisation included."""
 WEIGHT_BYTES = 25e6
-LIFTED = {"ifcnn": 9, "sdnet": 20}
+LIFTED = {"ifcnn": 9, "sdnet": 20, "fusiongan": 14}
 """Grey levels by which these lift black, as their sentences in the catalogue say."""
 
 
@@ -47,7 +48,7 @@ def test_a_network_has_as_many_values_as_that_of_its_paper(build):
     assert sum(value.numel() for name, value in state.items() if "num_batches" not in name) == SIZES[build]
 
 
-@pytest.mark.parametrize("build", [DenseFuse, EMFusion, PMGI, SDNet])
+@pytest.mark.parametrize("build", [DenseFuse, EMFusion, PMGI, SDNet, fusiongan.shipped, ddcgan.shipped, DenseDCGAN])
 def test_a_network_learns_one_picture_by_heart(build):
     torch.manual_seed(0)
     picture = torch.rand(1, 1, 12, 12).repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
