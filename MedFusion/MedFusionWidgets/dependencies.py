@@ -112,12 +112,17 @@ def _refused(names):
     return _("These libraries are missing: {names}. Press Apply again to install them.").format(names=names)
 
 
+def isTorchLoaded():
+    """Whether PyTorch is in use, so that it cannot be replaced before a restart."""
+    return "torch" in sys.modules
+
+
 def _torchRequirement():
     return ">=" + ".".join(map(str, LEAST_TORCH))
 
 
 def _installTorch():
-    if isTorchTooOld() and "torch" in sys.modules:
+    if isTorchTooOld() and isTorchLoaded():
         return _(
             "PyTorch {version} is loaded and too old ({needed} is needed). Restart Slicer and press Apply again."
         ).format(version=torchVersion(), needed=_torchRequirement())
