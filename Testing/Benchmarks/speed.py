@@ -164,7 +164,7 @@ def _sparse(plane: np.ndarray) -> list[Contest]:
             lambda: sparse.pursuit(patches.numpy(), atoms.numpy(), 5), _largest, gate=8.0, tolerance=1e-6,
         ),
         Contest(
-            "Convolutional sparse coding, 10 iterations", "numpy and scipy.fft", convolutional,
+            "Convolutional sparse coding, 10 iterations", sparse.CONVOLUTIONAL, convolutional,
             lambda: sparse.convolutional(plane, filters.numpy(), 0.01, 1.5, 10), _largest, gate=1.5, tolerance=1e-4,
         ),
     ]  # fmt: skip
@@ -197,7 +197,7 @@ def _metrics(sources: list[np.ndarray], fused: np.ndarray) -> list[Contest]:
             lambda: measures.edge_preservation(sources, fused), _largest, gate=2.0, tolerance=1e-4,
         ),
         Contest(
-            "VIF, pixel domain", "scipy.signal.convolve2d as sewar",
+            "VIF, pixel domain", measures.VISUAL_INFORMATION,
             lambda: _by_chunks(_fidelity, [image[:FEW_SLICES] for image in images], target[:FEW_SLICES]),
             lambda: measures.visual_information([s[:FEW_SLICES] for s in sources], fused[:FEW_SLICES]),
             _largest, gate=8.0, tolerance=1e-3,

@@ -6,19 +6,17 @@ import torch
 from torch import Tensor
 
 
-def maximum_of_three(image: Tensor, ndim: int) -> Tensor:
-    """Largest value in the 3^ndim window around each sample; (..., *spatial) -> same shape."""
+def maximum_of_three_(image: Tensor, ndim: int) -> Tensor:
+    """Largest value in the 3^ndim window around each sample of (..., *spatial), in place."""
     for axis in range(-ndim, 0):
         length = image.shape[axis]
         if length == 1:
             continue
         pairs = torch.maximum(image.narrow(axis, 0, length - 1), image.narrow(axis, 1, length - 1))
-        out = torch.empty_like(image)
-        out.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
-        out.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
-        inner = out.narrow(axis, 1, length - 2)
+        inner = image.narrow(axis, 1, length - 2)
         torch.maximum(pairs.narrow(axis, 0, length - 2), pairs.narrow(axis, 1, length - 2), out=inner)
-        image = out
+        image.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
+        image.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
     return image
 
 

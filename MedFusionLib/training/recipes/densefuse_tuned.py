@@ -86,6 +86,7 @@ RECIPE = Recipe(
         "guessed": f"network, strongest features, loss, {STEPS} steps of 4 crops of {SIZE} x {SIZE} samples of "
         f"the cases " + ", ".join(f"{cases[0]} of {name}" for name, cases in FEW.items()),
         **PAIR_DATA,
+        "identical_sources_psnr_db": 25.0,
         "intended_use": "fusion of slices in 0..1; no diagnosis",
     },
 )

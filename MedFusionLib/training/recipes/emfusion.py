@@ -49,6 +49,7 @@ RECIPE = Recipe(
         "guessed": f"bins and scale of the entropy, no constraint by features of pre-trained networks; {STEPS} "
         f"steps of 4 crops of {SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

@@ -62,6 +62,7 @@ RECIPE = Recipe(
         "guessed": "first layer trained with the others (in the paper that of ResNet-101), features of VGG16, "
         f"{STEPS} steps of 4 crops of {SIZE} x {SIZE} samples",
         **AUTOENCODER_DATA,
+        "identical_sources_psnr_db": 25.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

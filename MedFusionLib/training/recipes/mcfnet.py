@@ -41,6 +41,7 @@ RECIPE = Recipe(
             + PAIR_DATA["training_data"]["licence"],
             "held_back": PAIR_DATA["training_data"]["held_back"],
         },
+        "identical_sources_psnr_db": 25.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )  # fmt: skip

@@ -71,6 +71,7 @@ RECIPE = Recipe(
         "guessed": "layers (those of DenseFuse: the paper could only be read in its abstract), photographs among the "
         f"slices, weight {STRUCTURE} of SSIM, {STEPS} steps of 4 crops of {SIZE} x {SIZE} samples",
         "training_data": [PAIR_DATA["training_data"], AUTOENCODER_DATA["training_data"]],
+        "identical_sources_psnr_db": 30.0,
         "intended_use": "features for the fusion of slices in 0..1; no diagnosis",
     },
 )

@@ -35,6 +35,7 @@ RECIPE = Recipe(
         "guessed": f"weight {STRUCTURE} of SSIM for pixels in 0..1, {STEPS} steps of 4 crops of {SIZE} x {SIZE} "
         "samples, learning rate; a last layer without ReLU",
         **AUTOENCODER_DATA,
+        "identical_sources_psnr_db": 25.0,
         "intended_use": "features for the fusion of slices in 0..1; no diagnosis",
     },
 )

@@ -45,6 +45,7 @@ RECIPE = Recipe(
         "guessed": f"strongest gradient of both instead of that of the anatomical source, factor of the "
         f"gradient; {STEPS} steps of 4 crops of {SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

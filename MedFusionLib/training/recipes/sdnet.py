@@ -47,6 +47,7 @@ RECIPE = Recipe(
         f"window of the decision; {STEPS} steps of 4 crops of "
         f"{SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

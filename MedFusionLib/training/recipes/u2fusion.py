@@ -52,6 +52,7 @@ RECIPE = Recipe(
         "reproduces": "layers, similarity and squared error (20) weighted by gradients of VGG features",
         "guessed": f"divisors of the features, batch; {STEPS} steps of 4 crops of {SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

@@ -1,9 +1,18 @@
-"""Metrics of two sources and a fused volume on the scale 0..255, slice by slice, in the usual way."""
+"""Metrics of two sources and a fused volume on the scale 0..255, slice by slice, in the usual way.
+
+VIF is that of sewar; where it is not installed (it is no dependency), its formula with the same filters of SciPy.
+"""
 
 import numpy as np
 from scipy import ndimage, signal
 from skimage.metrics import structural_similarity
 
+try:
+    from sewar.full_ref import vifp
+except ImportError:
+    vifp = None
+
+VISUAL_INFORMATION = "scipy.signal.convolve2d as sewar" if vifp is None else "sewar"
 SMOOTH, DERIVE = np.array([1.0, 2.0, 1.0], np.float32), np.array([-1.0, 0.0, 1.0], np.float32)
 SSIM_OPTIONS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
 
@@ -56,7 +65,8 @@ def _sobel(image):
 
 def visual_information(sources, fused):
     """Sum over the sources of VIFp, mean over slices, with two-dimensional windows as sewar takes them."""
-    values = [sum(_visual_information(s[k], fused[k]) for s in sources) for k in range(len(fused))]
+    one = vifp or _visual_information
+    values = [sum(one(s[k], fused[k]) for s in sources) for k in range(len(fused))]
     return float(np.mean(values))
 
 

@@ -24,6 +24,8 @@ from MedFusionLib.networks.u2fusion import U2Fusion
 from MedFusionLib.networks.vgg import VGG16
 from MedFusionLib.training.losses import ssim
 from MedFusionLib.training.recipe import Descent
+from MedFusionLib.training.recipes import NAMES
+from MedFusionLib.weights import card
 
 SIZES = {
     DenseFuse: 74_193,
@@ -125,6 +127,13 @@ def test_the_network_of_convex_weights_is_small_and_its_bands_add_up():
     only_first = torch.zeros(1, 2, 3, 20, 24)
     only_first[:, 0] = 1
     assert (combine_bands(sources, only_first).image - sources[:, 0]).abs().max() < 1e-6
+
+
+def test_a_card_that_bounds_identical_sources_says_what_the_catalogue_says():
+    bounds = {info.weights: info.identity_psnr for info in methods() if info.weights and info.identity_psnr}
+    said = {record["sha256"]: record["identical_sources_psnr_db"] for record in map(card, NAMES)
+            if "identical_sources_psnr_db" in record}  # fmt: skip
+    assert said and said == {sha256: bounds[sha256] for sha256 in said}
 
 
 def test_all_weights_together_stay_small():

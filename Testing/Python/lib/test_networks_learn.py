@@ -1,0 +1,113 @@
+"""Every network learns: one pair by heart, and in training more than it knew before."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from MedFusionLib.networks.convex import ConvexWeights, fuse_convex
+from MedFusionLib.networks.ifcnn import IFCNN
+from MedFusionLib.networks.information import InformationNet
+from MedFusionLib.networks.mcfnet import MCFNet
+from MedFusionLib.networks.msdnet import MSDNet
+from MedFusionLib.networks.nestfuse import NestFuse
+from MedFusionLib.networks.pyramid_cnn import PyramidWeights
+from MedFusionLib.networks.u2fusion import U2Fusion
+from MedFusionLib.training.pairs import Pairs
+from MedFusionLib.training.recipe import Descent
+from MedFusionLib.training.recipes import NAMES, recipe_named
+from MedFusionLib.training.recipes.siamese import loss as siamese_loss
+from MedFusionLib.weights import load_tensors
+
+REBUILDS = (InformationNet, MSDNet, NestFuse)
+FUSES = (IFCNN, MCFNet, PyramidWeights, U2Fusion, ConvexWeights)
+BUILDS = {PyramidWeights: lambda: PyramidWeights(levels=2)}
+RATES = {NestFuse: 2e-3, MCFNet: 2e-3, PyramidWeights: 1e-2, U2Fusion: 2e-3}
+STEPS = {NestFuse: 40, U2Fusion: 80}
+ROUNDS = 2
+"""Batches over which losses are compared."""
+
+
+def two_pictures():
+    """(1, 2, 16, 16): blocks of four samples, one picture bright on the left and one on the right."""
+    blocks = torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    side = torch.tensor([[1.0, 1.0, 0.3, 0.3], [0.3, 0.3, 1.0, 1.0]])
+    return (blocks * side[None, :, None]).repeat_interleave(4, dim=-1).repeat_interleave(4, dim=-2)
+
+
+def by_heart(network, loss, example, rounds=100, rate=5e-3):
+    """Share of the first loss that is left."""
+    training = Descent(network, loss, rounds, rate=rate)
+    losses = [sum(training.advance(number, example).values()) for number in range(rounds)]
+    return losses[-1] / losses[0]
+
+
+@pytest.mark.parametrize("build", REBUILDS + FUSES, ids=lambda build: build.__name__)
+def test_a_network_learns_one_pair_by_heart(build):
+    torch.manual_seed(0)
+    pair = two_pictures()
+    wanted = pair.amax(dim=1) if build in FUSES else pair[:, 0]
+
+    def loss(network, sources):
+        if build is ConvexWeights:
+            image = fuse_convex(network, sources).image
+        else:
+            image = network(sources if build in FUSES else sources[:, :1]).reshape(wanted.shape)
+        return {"mse": (image - wanted).square().mean()}
+
+    network = BUILDS.get(build, build)()
+    assert by_heart(network, loss, pair, STEPS.get(build, 100), RATES.get(build, 5e-3)) < 0.15
+
+
+def test_the_siamese_network_learns_one_decision_by_heart():
+    torch.manual_seed(0)
+    recipe = recipe_named("siamese")
+    sharp = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    soft = torch.nn.functional.avg_pool2d(sharp, 5, stride=1, padding=2)
+    example = torch.cat((sharp[:2], soft[2:])), torch.cat((soft[:2], sharp[2:])), torch.tensor([0, 0, 1, 1])
+    assert by_heart(recipe.build(), siamese_loss, example, rounds=30, rate=1e-3) < 0.15
+
+
+def test_the_similarity_of_bands_learns_one_decision_by_heart():
+    torch.manual_seed(0)
+    recipe = recipe_named("shearlet-cnn")
+    bands = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(2))
+    example = bands, torch.cat((bands[:2] + 0.1, bands[:2])), torch.tensor([1.0, 1.0, 0.0, 0.0])
+    training = recipe.begin(recipe.build())
+    assert by_heart(training.network, training.loss, example, rounds=30, rate=2e-3) < 0.6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_lowered_the_loss_of_a_network_on_what_it_has_not_seen(name, data_folder):
+    recipe = recipe_named(name)
+    trained, untrained = _networks(recipe)
+    training = recipe.begin(untrained)
+    if not isinstance(training, Descent):
+        pytest.skip("trained by turns of two networks: a falling loss is no sign there")
+    data = _unseen(recipe, data_folder)
+    generators = [torch.Generator().manual_seed(10**6 + number) for number in range(ROUNDS)]
+    batches = [recipe.batch(data, generator) for generator in generators]
+    before, after = (
+        sum(float(sum(training.loss(network, batch).values()).detach()) for batch in batches)
+        for network in (untrained, trained)
+    )
+    assert after < before
+
+
+def _networks(recipe):
+    trained, untrained = recipe.build(), None
+    trained.load_state_dict(load_tensors(recipe.name))
+    torch.manual_seed(recipe.seed)
+    untrained = recipe.build()
+    return trained, untrained
+
+
+def _unseen(recipe, folder):
+    """The data of a recipe; where pairs are held back, these instead of those it was trained on."""
+    inside = folder if recipe.name == "convex-free" else folder / "aanlib2d"
+    data = recipe.load(inside if recipe.needs_data else None)
+    if isinstance(data, Pairs) and data.test:
+        return Pairs(data.test, [])
+    if hasattr(data, "pairs"):
+        return replace(data, pairs=Pairs(data.pairs.test, []))
+    return data
