@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from MedFusionLib.align.pose import rigid_matrix
-from MedFusionLib.align.transform import TransformLike, as_transform, simplified, to_transform
+from MedFusionLib.align.transform import TransformLike, as_transform, joined, to_transform
 from MedFusionLib.errors import UsageError
 from MedFusionLib.volume import Geometry
 
@@ -58,10 +58,8 @@ def nudged(transform: TransformLike, nudge: np.ndarray) -> SimpleITK.Transform:
     nudge : (4, 4)
         How the image goes, as seen in the reference's space, see `nudge_transform`.
     """
-    import SimpleITK as sitk
-
     # a point of the reference is looked up where it was before the moving image went away
     back = to_transform(np.linalg.inv(nudge))
     if transform is None:
         return back
-    return simplified(sitk.CompositeTransform([as_transform(transform), back]))
+    return joined(as_transform(transform), back)

@@ -1,4 +1,4 @@
-"""The last step of a registration, by SimpleITK: rigid, affine, B-spline."""
+"""The last step of a registration: rigid and affine on a finer grid, and SimpleITK's B-splines."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from MedFusionLib.align.resample import resample_to
+from MedFusionLib.align.evidence import Comparison
+from MedFusionLib.align.pose import AFFINE_AXES, affine_matrix, climb
+from MedFusionLib.align.resample import resample_labels_to, resample_to
 from MedFusionLib.align.similarity import coded
-from MedFusionLib.align.transform import ras_matrix, to_transform
+from MedFusionLib.align.transform import joined, ras_matrix, to_transform
 from MedFusionLib.errors import Cancelled
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.volume import Geometry, Volume
@@ -18,7 +20,9 @@ SAMPLES = 60_000
 BINS = 40
 SEED = 121_212
 CONTROL_POINTS_MM = 40.0
-ITERATIONS = {"rigid": 60, "affine": 100, "bspline": 20}
+SPLINE_ITERATIONS = 20
+_STEPS = (1.0, 0.5, 0.25, 0.12)
+_AFFINE_STEPS = (4.0, 2.0, *_STEPS)
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -31,7 +35,10 @@ def refine(
     masks=(None, None),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ):
-    """Climb the Mattes mutual information from a start (reference LPS to moving LPS).
+    """Climb from a start (reference LPS to moving LPS) on a grid of 2 mm.
+
+    Rigid and affine climb the similarity that the search and the verdict use. B-splines climb the Mattes
+    mutual information on top of the affine.
 
     Returns
     -------
@@ -43,39 +50,24 @@ def refine(
     D. Mattes et al., "PET-CT image registration in the chest using free-form deformations", IEEE
     Transactions on Medical Imaging 22 (2003) 120-128.
     """
+    pair = Comparison(
+        reference, moving, start, spacing_mm=SPACING_MM, most_samples=SAMPLES, everywhere=True, masks=masks
+    )
+    numbers = climb(pair.at, np.zeros(6), steps=_STEPS, axes=pair.axes).numbers
+    progress(6, 10)
+    if model != "rigid":
+        numbers = climb(
+            lambda twelve: pair.similarity(affine_matrix(twelve, pair.centre)),
+            np.array((*numbers, *np.zeros(6))), steps=_AFFINE_STEPS, axes=AFFINE_AXES, most_rounds=100,
+        ).numbers  # fmt: skip
+        progress(7, 10)
+    change = affine_matrix((*numbers, *np.zeros(12 - len(numbers))), pair.centre)
+    found = joined(to_transform(change), start)
+    if model != "bspline" or ras_matrix(found) is None:
+        return found
     images = [_image(volume) for volume in (reference, moving)]
     stencils = [_mask_image(volume, mask) for volume, mask in zip((reference, moving), masks)]
-    matrix = ras_matrix(start)
-    if matrix is None:
-        return start
-    for number, step in enumerate({"rigid": ("rigid",), "affine": ("rigid", "affine"),
-                                   "bspline": ("rigid", "affine")}[model]):  # fmt: skip
-        matrix = _refine_linear(images, stencils, step, matrix)
-        progress(6 + number, 10)
-    linear = to_transform(matrix)
-    if model != "bspline":
-        return linear
-    return _refine_spline(images, stencils, linear, lambda done, total: progress(7, 10))
-
-
-def _refine_linear(images, stencils, step: str, matrix: np.ndarray) -> np.ndarray:
-    """(4, 4) RAS, refined."""
-    import SimpleITK as sitk
-
-    method = _method(images, stencils)
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=0.5, minStep=0.005, numberOfIterations=ITERATIONS[step], relaxationFactor=0.6,
-        gradientMagnitudeTolerance=1e-7,
-    )  # fmt: skip
-    method.SetOptimizerScalesFromPhysicalShift()
-    # the start stays outside, so that what is optimised begins at the identity
-    method.SetMovingInitialTransform(to_transform(matrix))
-    change = sitk.Euler3DTransform() if step == "rigid" else sitk.AffineTransform(3)
-    size = images[0].GetSize()
-    change.SetCenter(images[0].TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in size]))
-    method.SetInitialTransform(change, inPlace=True)
-    _execute(method, images)
-    return matrix @ ras_matrix(change)
+    return _refine_spline(images, stencils, found, lambda done, total: progress(7, 10))
 
 
 def _refine_spline(images, stencils, linear, progress):
@@ -86,7 +78,7 @@ def _refine_spline(images, stencils, linear, progress):
     mesh = [max(1, round(length / CONTROL_POINTS_MM)) for length in lengths]
     spline = sitk.BSplineTransformInitializer(fixed, mesh, order=3)
     method = _method(images, stencils)
-    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=ITERATIONS["bspline"])
+    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=SPLINE_ITERATIONS)
     method.SetMovingInitialTransform(linear)
     method.SetInitialTransform(spline, inPlace=True)
     _execute(method, images, progress)
@@ -150,8 +142,6 @@ def _mask_image(volume: Volume, mask):
 
     if mask is None:
         return None
-    from MedFusionLib.align.resample import resample_labels_to
-
     geometry = volume.geometry if volume.geometry.is_orthogonal else _upright(volume.geometry)
     labels = resample_labels_to(np.asarray(mask, np.uint8), volume.geometry, geometry)
     return sitk.Cast(_to_itk(labels, geometry), sitk.sitkUInt8)

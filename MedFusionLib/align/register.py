@@ -2,9 +2,9 @@
 
 First a search: similarity (normalised mutual information) at the given position, at positions that
 bring the bodies' centres or the fields of view together, and around them, each turned as well; the
-best ones are climbed from, coarse to fine. Then SimpleITK refines: rigid and affine by Mattes mutual
-information with regular steps, B-splines on top of the affine. One thread and fixed samples: the
-same images give the same transform. Where the check then sees a better position nearby, that is
+best ones are climbed from, coarse to fine, at last rigidly or with twelve numbers on a grid of 2 mm.
+B-splines come on top of the affine, by SimpleITK. One thread and fixed samples: the same images give
+the same transform. Where the check then sees a better position nearby, that is
 followed.
 """
 
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from MedFusionLib.align.check import check_alignment
-from MedFusionLib.align.evidence import ALL_AXES, Comparison
+from MedFusionLib.align.evidence import Comparison
 from MedFusionLib.align.pose import rigid_matrix
 from MedFusionLib.align.refine import refine
 from MedFusionLib.align.search import best_start
-from MedFusionLib.align.transform import as_transform, ras_matrix, simplified, to_transform
+from MedFusionLib.align.transform import as_transform, joined, ras_matrix, simplified, to_transform
 from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.result import Verdict
 from MedFusionLib.volume import Case, Volume
@@ -129,9 +129,8 @@ def register(
     numbers = best_start(reference, moving, start, masks=masks)
     progress(5, 10)
     # the search moves in the moving image's space, after the start
-    found = _joined(to_transform(rigid_matrix(numbers, pair.centre)), start)
-    if pair.axes == ALL_AXES:
-        found = refine(reference, moving, model, found, masks=masks, progress=progress)
+    found = joined(to_transform(rigid_matrix(numbers, pair.centre)), start)
+    found = refine(reference, moving, model, found, masks=masks, progress=progress)
     case, given = Case([reference, moving]), None if initial is None else start
     before = Comparison(reference, moving, given).similarity(np.eye(4))
     best = _settled(case, _Judged(simplified(found), check_alignment(case, transforms=[found])))
@@ -176,7 +175,7 @@ def _settled(case: Case, judged: _Judged) -> _Judged:
         better = judged.evidence.get("better")
         if judged.verdict.status == "pass" or better is None:
             break
-        moved = _joined(to_transform(np.array(better["ras_to_ras"])), judged.transform)
+        moved = joined(to_transform(np.array(better["ras_to_ras"])), judged.transform)
         candidate = _Judged(moved, check_alignment(case, transforms=[moved]))
         if candidate.rank <= judged.rank:
             break
@@ -194,13 +193,6 @@ def _outcome(model: str, first: _Judged, best: _Judged) -> Registration:
     )
     verdict = Verdict(first.verdict.status, (reason, *first.verdict.reasons), first.verdict.evidence)
     return Registration(first.transform, model, False, first.similarity, best.similarity, verdict)
-
-
-def _joined(after, first):
-    """The transform that applies `first`, then `after`."""
-    import SimpleITK as sitk
-
-    return simplified(sitk.CompositeTransform([after, first]))
 
 
 def _check_request(reference: Volume, moving: Volume, model: str, *masks) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from MedFusionLib.align.evidence import Comparison
-from MedFusionLib.align.pose import Numbers, climb, rigid_matrix
+from MedFusionLib.align.pose import Climb, Numbers, climb, rigid_matrix
 from MedFusionLib.align.similarity import foreground_level, shrunk
-from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.volume import Volume
 
 COARSE_MM = 8.0
@@ -15,8 +14,9 @@ COARSE_SAMPLES = 12_000
 TURNS_DEG = (-30.0, 30.0)
 SHIFTS_MM = (-40.0, 40.0)
 CANDIDATES = 5
+RIVAL = 0.6
 _COARSE_STEPS = (16.0, 8.0, 4.0, 2.0)
-_FINE_STEPS = (3.0, 1.5, 0.75, 0.4)
+_FINE_STEPS = (3.0, 1.5, 0.75)
 
 
 def best_start(reference: Volume, moving: Volume, transform, *, masks=(None, None)) -> Numbers:
@@ -33,13 +33,23 @@ def best_start(reference: Volume, moving: Volume, transform, *, masks=(None, Non
     starts = _starts(coarse, reference, moving)
     values = [np.nan_to_num(coarse.at(start), nan=-1.0) for start in starts]
     order = [0, *(n for n in np.argsort(values)[::-1] if n)][:CANDIDATES]
-    climbed = [climb(coarse.at, starts[n], steps=_COARSE_STEPS, axes=coarse.axes) for n in order]
-    best = sorted(climbed, key=lambda one: -one.value)[:2]
-    checkpoint()
+    first, then = _COARSE_STEPS[:2], _COARSE_STEPS[2:]
+    climbed = _rivals([climb(coarse.at, starts[n], steps=first, axes=coarse.axes) for n in order])
+    climbed = _rivals([climb(coarse.at, np.array(c.numbers), steps=then, axes=coarse.axes) for c in climbed])
     shift = _between(coarse, fine)
-    again = [np.array(one.numbers) + shift(one.numbers) for one in best]
+    again = [np.array(one.numbers) + shift(one.numbers) for one in climbed]
     ends = [climb(fine.at, start, steps=_FINE_STEPS, axes=fine.axes) for start in again]
     return max(ends, key=lambda one: one.value).numbers
+
+
+def _rivals(climbed: list[Climb]) -> list[Climb]:
+    """The best end of a climb, and the next one that lies elsewhere and is nearly as good."""
+    best, *others = sorted(climbed, key=lambda one: -one.value)
+    for other in others:
+        apart = np.abs(np.subtract(other.numbers, best.numbers)).max() > COARSE_MM
+        if apart and other.value - 1 > RIVAL * (best.value - 1):
+            return [best, other]
+    return [best]
 
 
 def _starts(pair: Comparison, reference: Volume, moving: Volume) -> list[np.ndarray]:

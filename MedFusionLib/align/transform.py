@@ -116,6 +116,13 @@ def simplified(transform: SimpleITK.Transform) -> SimpleITK.Transform:
     return flat
 
 
+def joined(after, first) -> SimpleITK.Transform:
+    """The transform that applies `first`, then `after`."""
+    import SimpleITK as sitk
+
+    return simplified(sitk.CompositeTransform([after, first]))
+
+
 def write_transform(transform: SimpleITK.Transform, path: str | Path) -> Path:
     """Write a transform as ITK does, so that Slicer reads it; whole or not at all.
 

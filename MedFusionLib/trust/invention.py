@@ -4,9 +4,9 @@ Definition
 ----------
 A value is invented as far as it lies outside the envelope: the interval from the smallest to the
 largest value that any source takes within one voxel. An edge is invented as far as the difference
-between the neighbours on both sides of a voxel exceeds, over all axes together, what the sources
-show within one voxel: |difference(F)| - sqrt(sum over axes of max over sources and neighbours of
-difference^2). The map is the larger of the two. Averages, selections and other weights between 0 and
+between the neighbours on both sides of a voxel exceeds the largest that any source shows along the
+same axis within one voxel; along one axis, or over all axes together (root of the sums of squares).
+The map is the largest of the three. Averages, selections and other weights between 0 and
 1 that are the same everywhere give 0.
 """
 
@@ -72,18 +72,21 @@ def _edges(fused: Tensor, sources: Tensor, radii: tuple[int, int, int]) -> Tenso
     """How far the edges of the fused values exceed all edges nearby in the sources."""
     import torch
 
-    found, allowed = torch.zeros_like(fused), torch.zeros_like(fused)
+    found, allowed, along = (torch.zeros_like(fused) for _ in range(3))
     for axis, radius in zip((-3, -2, -1), radii):
         length = fused.shape[axis]
         if radius == 0 or length < 3:
             continue
         inner = [slice(None)] * 3
         inner[axis] = slice(1, length - 1)
-        found[tuple(inner)] += _across(fused, axis).square_()
-        largest = torch.zeros_like(fused)
-        largest[tuple(inner)] = _across(sources, axis).square_().amax(dim=0)
-        allowed += box_max(largest, radii)
-    return found.sqrt_().sub_(allowed.sqrt_()).clamp_(min=0)
+        mine, largest = torch.zeros_like(fused), torch.zeros_like(fused)
+        mine[tuple(inner)] = _across(fused, axis).abs_()
+        largest[tuple(inner)] = _across(sources, axis).abs_().amax(dim=0)
+        largest = box_max(largest, radii)
+        found.addcmul_(mine, mine)
+        allowed.addcmul_(largest, largest)
+        torch.maximum(along, mine.sub_(largest), out=along)
+    return found.sqrt_().sub_(allowed.sqrt_()).maximum(along)
 
 
 def _across(values: Tensor, axis: int) -> Tensor:

@@ -14,7 +14,8 @@ from scipy import ndimage
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     # read by the numerical libraries when they are first imported
     os.environ.setdefault(variable, "1")
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "Testing" / "support")]
 
 from MedFusionLib import read_volume  # noqa: E402
 from MedFusionLib.volume import Geometry, Volume  # noqa: E402

@@ -24,6 +24,7 @@ from MedFusionLib.align import ras_matrix, register
 
 RANGES = (("up to 20 mm, 15 degrees", 20.0, 15.0), ("up to 60 mm, 15 degrees", 60.0, 15.0))
 LIMIT_MM = {"MR-MR": 1.0, "MR-PT": 2.0, "MR-NM": 2.0}
+SIMULATED_EVERY = 4
 MARKERS = ("<!-- registration: begin -->", "<!-- registration: end -->")
 
 
@@ -35,11 +36,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--keep", type=Path, help="file of trials done")
     options = parser.parse_args(arguments)
     journal, groups, errors = Journal(options.keep), defaultdict(list), defaultdict(list)
-    for pair in (*brain_pairs(data_folder()), simulated_pair(data_folder())):
+    for pair in brain_pairs(data_folder()):
         groups[pair.group].append(pair)
+    simulated = simulated_pair(data_folder())
+    groups[simulated.group].append(simulated)
     for number in range(options.rounds):
         for group, pairs in groups.items():
             pair = pairs[number % len(pairs)]
+            if pair is simulated and number % SIMULATED_EVERY:
+                continue
             for place, (words, most_mm, most_deg) in enumerate(RANGES):
                 rng = np.random.default_rng([number, place])
                 outcome = journal.once((pair.name, number, place), trial, pair, journal, most_mm, most_deg, rng)
