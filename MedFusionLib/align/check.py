@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from MedFusionLib.align.evidence import TOLERATED_DEG, Evidence, Position, gather_evidence, tolerated_mm
+from MedFusionLib.align.pose import rotation_degrees
 from MedFusionLib.align.transform import ras_matrix
 from MedFusionLib.result import Verdict
 from MedFusionLib.volume import Case, Volume
@@ -24,6 +25,8 @@ BETTER_BY = 0.02
 WEAK_SIMILARITY = 1.03
 """Aligned real pairs reach 1.06 and more; images of different places stay below this."""
 LARGEST_SCALE = 1.3
+LARGEST_TURN_DEG = 25.0
+"""Between two scans of a lying patient; knees and hips bend further, and then someone should look."""
 
 _SEVERITY = {"pass": 0, "doubt": 1, "fail": 2}
 _DIRECTIONS = (
@@ -43,8 +46,9 @@ def check_alignment(case: Case, *, transforms: Sequence | None = None) -> Verdic
     doubt
         Less than half of the smaller field of view is shared, voxels or fields of view differ in
         size by more than eight times, the images match better at a position that is 3 mm or 3 degrees away (with
-        voxels larger than 5 mm: 0.6 of a voxel), when mirrored, or when slices are moved
-        against each other, or the images have too little in common to judge by.
+        voxels larger than 5 mm: 0.6 of a voxel), when mirrored or turned by 180 degrees, or when slices are
+        moved against each other, a transform turns the patient by more than 25 degrees, or the images have
+        too little in common to judge by.
     pass
         None of that. A common frame of reference is the scanner's claim, not a proof: the same
         checks apply.
@@ -110,6 +114,9 @@ def _transform(transform) -> list[tuple[str, str]]:
     if scales.max() > LARGEST_SCALE or scales.min() < 1 / LARGEST_SCALE:
         words = f"between {scales.min():.2f} and {scales.max():.2f}"
         return [("fail", f"The transform scales the patient by a factor {words}.")]
+    angle = rotation_degrees(matrix)
+    if angle > LARGEST_TURN_DEG:
+        return [("doubt", f"The transform turns the patient by {angle:.0f} degrees: did the posture change that much?")]
     return []
 
 
@@ -193,8 +200,8 @@ def _mirror(evidence: Evidence) -> list[tuple[str, str]]:
     best = evidence.better.similarity
     words, value = max(evidence.mirrored.items(), key=lambda item: item[1])
     if value - 1 > (best - 1) * (1 + BETTER_BY):
-        return [("doubt", f"The images match better when one is mirrored {words} ({value:.4f} against {best:.4f}).")]
-    return [("pass", "No mirror image matches better.")]
+        return [("doubt", f"The images match better when one is {words} ({value:.4f} against {best:.4f}).")]
+    return [("pass", "Neither a mirror image nor one turned by 180 degrees matches better.")]
 
 
 def _drift(evidence: Evidence) -> list[tuple[str, str]]:

@@ -30,6 +30,14 @@ TOLERATED_MM = 3.0
 """A better position counts from here on; aligned pairs of different modalities peak up to 2.5 mm away."""
 TOLERATED_DEG = 3.0
 TOLERATED_VOXELS = 0.6
+FLIPS = {
+    (0,): "mirrored left to right",
+    (1,): "mirrored front to back",
+    (2,): "mirrored top to bottom",
+    (0, 1): "turned by 180 degrees about the long axis",
+    (0, 2): "turned by 180 degrees about the front-back axis",
+    (1, 2): "turned by 180 degrees about the left-right axis",
+}
 _SURROUNDINGS_MM = 12.0
 _MARGIN_MM = 10.0
 _THIN_MM = 30.0
@@ -86,7 +94,7 @@ class Evidence:
     better : Position or None
         The best position nearby; None when nothing could be compared.
     mirrored : dict of str to float
-        Similarity of the images when one is mirrored, by the words that say how.
+        Similarity of the images when one is mirrored or turned by 180 degrees, by the words that say how.
     body_surface_mm : float
         Median distance between the surfaces of the two bodies; NaN when one of them has none.
     drift_mm : float
@@ -297,12 +305,15 @@ def _joint_by_block(pair: Comparison, matrix: np.ndarray, block: np.ndarray) -> 
 
 
 def _mirrored(pair: Comparison, best: float) -> dict[str, float]:
-    """Similarity when mirrored, after a short climb where it could rival the best one."""
-    words = {0: "left to right", 1: "front to back", 2: "top to bottom"}
+    """Similarity when mirrored or turned by 180 degrees, after a short climb where it could rival the best one."""
+    free = [axis for axis in pair.axes if axis < 3]
     found = {}
-    for axis in (a for a in pair.axes if a < 3):
+    for axes, words in FLIPS.items():
+        if not set(axes) <= set(free):
+            continue
         flip = np.eye(4)
-        flip[axis, axis], flip[axis, 3] = -1, 2 * pair.centre[axis]
+        for axis in axes:
+            flip[axis, axis], flip[axis, 3] = -1, 2 * pair.centre[axis]
 
         def similarity(numbers, flip=flip):
             return pair.similarity(rigid_matrix(numbers, pair.centre) @ flip)
@@ -311,7 +322,7 @@ def _mirrored(pair: Comparison, best: float) -> dict[str, float]:
         if value - 1 > _RIVAL * (best - 1):
             value = climb(similarity, np.zeros(6), steps=(6.0, 3.0), axes=pair.axes, most_rounds=4).value
         if np.isfinite(value):
-            found[words[axis]] = value
+            found[words] = value
     return found
 
 

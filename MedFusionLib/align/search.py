@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from MedFusionLib.align.evidence import Comparison
-from MedFusionLib.align.pose import Climb, Numbers, climb, rigid_matrix
+from MedFusionLib.align.pose import Climb, Numbers, climb, rigid_matrix, rotation_degrees
 from MedFusionLib.align.similarity import foreground_level, shrunk
 from MedFusionLib.volume import Volume
 
@@ -15,6 +15,8 @@ TURNS_DEG = (-30.0, 30.0)
 SHIFTS_MM = (-40.0, 40.0)
 CANDIDATES = 5
 RIVAL = 0.6
+TURN_COST = 0.05
+"""Share of the gain that a turn of 30 degrees costs: lying patients turn little between two scanners."""
 _COARSE_STEPS = (16.0, 8.0, 4.0, 2.0)
 _FINE_STEPS = (3.0, 1.5, 0.75)
 
@@ -39,17 +41,23 @@ def best_start(reference: Volume, moving: Volume, transform, *, masks=(None, Non
     shift = _between(coarse, fine)
     again = [np.array(one.numbers) + shift(one.numbers) for one in climbed]
     ends = [climb(fine.at, start, steps=_FINE_STEPS, axes=fine.axes) for start in again]
-    return max(ends, key=lambda one: one.value).numbers
+    return max(ends, key=_plausible).numbers
 
 
 def _rivals(climbed: list[Climb]) -> list[Climb]:
     """The best end of a climb, and the next one that lies elsewhere and is nearly as good."""
-    best, *others = sorted(climbed, key=lambda one: -one.value)
+    best, *others = sorted(climbed, key=_plausible, reverse=True)
     for other in others:
         apart = np.abs(np.subtract(other.numbers, best.numbers)).max() > COARSE_MM
         if apart and other.value - 1 > RIVAL * (best.value - 1):
             return [best, other]
     return [best]
+
+
+def _plausible(end: Climb) -> float:
+    """How good the end of a climb is: of two that match alike, the one that turns the patient less."""
+    angle = rotation_degrees(rigid_matrix(end.numbers, np.zeros(3)))
+    return (end.value - 1) * (1 - TURN_COST * (angle / 30) ** 2)
 
 
 def _starts(pair: Comparison, reference: Volume, moving: Volume) -> list[np.ndarray]:

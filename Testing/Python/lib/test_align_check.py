@@ -3,12 +3,15 @@
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from MedFusionLib import units
 from MedFusionLib.align import check_alignment
 from MedFusionLib.align.pose import rigid_matrix
 from MedFusionLib.align.similarity import BINS, Partner, normalised_mutual_information, sample_points, shrunk
+from MedFusionLib.align.transform import to_transform
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
 
 SPACING = 2.0
@@ -123,6 +126,23 @@ def test_a_mirrored_image_raises_doubt():
     verdict = _judge(_phantom(), _phantom(modality="PT", mirror=True))
     assert verdict.status == "doubt"
     assert "mirrored left to right" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("axes, words", [((1, 2), "about the long axis"), ((0, 2), "about the front-back axis")])
+def test_an_image_turned_by_180_degrees_raises_doubt(axes, words):
+    pet = _phantom(modality="PT")
+    verdict = _judge(_phantom(), pet.with_array(np.flip(pet.array, axes)))
+    assert verdict.status == "doubt"
+    assert any("turned by 180 degrees " + words in reason for reason in verdict.reasons)
+
+
+def test_a_transform_that_turns_a_lying_patient_far_raises_doubt_with_the_angle():
+    mr, pet = _phantom(), _phantom(modality="PT")
+    matrix = rigid_matrix((0, 0, 0, 35, 0, 0), np.full(3, 60.0))
+    turned = Volume(pet.array, Geometry(pet.geometry.shape, matrix @ pet.geometry.ijk_to_ras), "PT", pet.unit)
+    verdict = _judge(mr, turned, transforms=[to_transform(matrix)])
+    assert verdict.status == "doubt"
+    assert "turns the patient by 35 degrees" in verdict.reasons[0]
 
 
 def test_different_frames_of_reference_fail():
@@ -258,3 +278,40 @@ def _read(path, modality, move_mm=(0, 0, 0)):
     matrix[:3, 3] += move_mm
     values = np.asarray(image.dataobj, np.float32).T
     return Volume(values, Geometry(values.shape, matrix), modality)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shapes=st.tuples(*[st.tuples(*[st.integers(1, 7)] * 3)] * 2),
+    kinds=st.tuples(*[st.sampled_from(("noise", "one voxel", "huge", "tiny", "constant", "nan", "infinite"))] * 2),
+    seed=st.integers(0, 99),
+)
+def test_whatever_two_images_hold_the_answer_is_a_verdict(shapes, kinds, seed):
+    rng = np.random.default_rng(seed)
+    volumes = []
+    for shape, kind in zip(shapes, kinds):
+        values = rng.random(shape).astype(np.float32)
+        if kind == "one voxel":
+            values = np.zeros(shape, np.float32)
+            values.flat[0] = 1
+        values = {"huge": values * 3e37, "tiny": values * 1e-38, "constant": values * 0 + 2}.get(kind, values)
+        if kind in ("nan", "infinite"):
+            values.flat[-1] = np.nan if kind == "nan" else np.inf
+        turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = turn * rng.uniform(0.05, 20, 3), rng.normal(0, 10 ** rng.uniform(0, 4), 3)
+        volumes.append(Volume(values, Geometry(shape, matrix), rng.choice(("MR", "CT", "PT"))))
+    verdict = _judge(*volumes)
+    assert verdict.status in ("pass", "doubt", "fail") and all(verdict.reasons)
+    if set(kinds) & {"constant", "nan", "infinite"}:
+        assert verdict.status == "fail"
+
+
+def test_a_head_and_a_thigh_raise_doubt(data_folder):
+    head = _read(data_folder / "mni_multimodal" / "spm_T1.nii.gz", "MR")
+    for name, modality in (("CT", "CT"), ("MR_T1", "MR"), ("PET", "PT")):
+        thigh = _read(data_folder / "sts_001" / "nifti" / f"{name}_image.nii.gz", modality)
+        matrix = thigh.geometry.ijk_to_ras.copy()
+        matrix[:3, 3] += np.mean(np.reshape(head.geometry.bounds_ras(), (3, 2)), axis=1)
+        matrix[:3, 3] -= np.mean(np.reshape(thigh.geometry.bounds_ras(), (3, 2)), axis=1)
+        assert _judge(head, Volume(thigh.array, Geometry(thigh.geometry.shape, matrix), modality)).status != "pass"
