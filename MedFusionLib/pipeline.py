@@ -185,17 +185,19 @@ class _Fusion:
         ).fused  # fmt: skip
 
     def _record(self, placed: Placed, output: EngineOutput, result: FusionResult) -> dict:
+        from MedFusionLib.segment import is_method
+
         wish, lesions = self.request, result.tumour
         asked = {
             "method": self.name, "parameters": wish.parameters or {}, "mode": self.options.mode,
+            "weights_sha256": self.method.info.weights or None,
             "device": wish.device, "precision": wish.precision,
             "forced": bool(wish.force and placed.verdict.status == "fail"),
             "colour_table": None if result.colour is None else wish.table,
             "transforms": [t is not None for t in placed.transforms], "register": wish.register or "none",
             "registrations": placed.registrations, "maps": list(wish.maps),
             "windows": [window.as_json() for window in result.windows],
-            "tumour": wish.tumour if isinstance(wish.tumour, str) and lesions and lesions.source.notes
-            else bool(lesions),
+            "tumour": wish.tumour if isinstance(wish.tumour, str) and is_method(wish.tumour) else bool(lesions),
             **({"native_grids": self.kept} if self.kept else {}),
         }  # fmt: skip
         clipped = float(np.mean((output.fused < 0) | (output.fused > 1)))

@@ -37,16 +37,21 @@ class ClusterWorkers:
             from distributed import Client, LocalCluster
         except ImportError as error:
             raise NotSupported("Dask is not installed", "the extra: pip install medfusion[cluster]") from error
+        self._cluster = None
         try:
             if address == LOCAL:
-                cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
-                client = Client(cluster)
-            else:
-                client = Client(address, timeout="20s")
+                self._cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
+            self._client = Client(self._cluster or address, timeout="20s")
         except (OSError, ValueError) as error:
             raise NotSupported(f"No Dask scheduler answers at {address}", "HOST:PORT of a running scheduler") from error
-        slots = max(1, sum(client.nthreads().values()))
-        self.workers = [ClusterWorker(client, plan, memory_mb) for _ in range(min(slots, len(plan.cases)))]
+        slots = max(1, sum(self._client.nthreads().values()))
+        self.workers = [ClusterWorker(self._client, plan, memory_mb) for _ in range(min(slots, len(plan.cases)))]
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
 
 
 class ClusterWorker:

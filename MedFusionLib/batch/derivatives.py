@@ -104,8 +104,8 @@ def safe_cell(value: object) -> str:
         return "n/a"
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value).replace("\t", " ").replace("\r", " ").replace("\n", " ")
-    return "'" + text if text.startswith(("=", "+", "-", "@")) and not _is_number(text) else text
+    text = str(value).strip("\t\r\n").replace("\t", " ").replace("\r", " ").replace("\n", " ")
+    return "'" + text if text.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

@@ -1,132 +1,109 @@
-"""Pictures of a case for its page: three planes, radiological convention, letters, colour bars."""
+"""Pictures of a case for its page: three planes at one scale, radiological convention, letters, colour bars."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from MedFusionLib.batch.planes import EDGES, PLANES, Upright
+from MedFusionLib.intensity import normalise
 from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Geometry
 
-DOTS_PER_INCH = 100
+DOTS_PER_INCH = 110
 PANEL_INCHES = 2.6
 CHECKER_MM = 25.0
+OUTLINE_LEVEL = 0.35
+"""Of the shown window of the reference: its outlines drawn over a moving source."""
+OUTLINE_SMOOTHING = 1.5
+"""Pixels, so that noise draws no outlines."""
 THUMBNAIL_PIXELS = 128
-PLANES = ("axial", "coronal", "sagittal")
-_EDGES = {"axial": ("A", "P", "R", "L"), "coronal": ("S", "I", "R", "L"), "sagittal": ("S", "I", "A", "P")}
-"""Top, bottom, left, right as a radiologist expects them."""
-_MASK_COLOUR = "#39ff14"
+MOST_COLUMNS = 5
+_MASK_COLOUR, _OUTLINE_COLOUR, _TEXT_COLOUR = "#39ff14", "#4fd1ff", "#ffd75e"
+_GAP, _TITLE, _BAR = 0.06, 0.28, 0.5
+"""Inches between panels, above them, and below them for the colour bar."""
+_SCALE_BARS_MM = (200.0, 100.0, 50.0, 20.0, 10.0, 5.0)
 
 
 @dataclass(frozen=True)
-class Upright:
-    """Turns arrays of one grid so that axes run to superior, anterior, right, and cuts planes.
+class Column:
+    """One volume of a figure, shown in three planes.
 
     Parameters
     ----------
-    geometry : Geometry
-        The grid.
-    centre_kji : tuple of int
-        The voxel that the planes go through.
+    title : str
+        Above the column.
+    array : (K, J, I) or (K, J, I, 3)
+        Values, or colours.
+    low, high : float or None
+        What is black and white; None for colours.
+    table : str or None
+        matplotlib's name of a colour table.
+    unit : str
+        Below the colour bar; without a bar (colours) a remark.
+    under : (K, J, I) array or None
+        Grey picture in 0..1 below a map that is transparent where it is low.
+    outlines : (K, J, I) array or None
+        Drawn where it crosses `OUTLINE_LEVEL`.
     """
 
-    geometry: Geometry
-    centre_kji: tuple[int, int, int]
-
-    def plane(self, array: np.ndarray, name: str) -> np.ndarray:
-        """Rows from top to bottom and columns from left to right of one plane of (K, J, I) or (K, J, I, 3)."""
-        axes, flips = self._axes()
-        turned = array.transpose((*axes, *range(3, array.ndim)))
-        place = [self.centre_kji[axis] for axis in axes]
-        for axis, flip in enumerate(flips):
-            if flip:
-                turned = np.flip(turned, axis)
-                place[axis] = turned.shape[axis] - 1 - place[axis]
-        s, a, r = place
-        if name == "axial":
-            return turned[s, ::-1, ::-1]
-        if name == "coronal":
-            return turned[::-1, a, ::-1]
-        return turned[::-1, ::-1, r]
-
-    def aspect(self, name: str) -> float:
-        """Height over width of a sample of a plane."""
-        axes, _ = self._axes()
-        s, a, r = (self.geometry.spacing_kji_mm[axis] for axis in axes)
-        return {"axial": a / r, "coronal": s / r, "sagittal": s / a}[name]
-
-    def _axes(self) -> tuple[list[int], list[bool]]:
-        """Array axes that run nearest to S, A, R, and whether they run the other way."""
-        matrix = self.geometry.directions  # columns I, J, K
-        free, axes, flips = [0, 1, 2], [], []
-        for world in (2, 1, 0):
-            column = max(free, key=lambda c, world=world: abs(matrix[world, c]))
-            free.remove(column)
-            axes.append(2 - column)
-            flips.append(bool(matrix[world, column] < 0))
-        return axes, flips
-
-
-def upright_of(result: FusionResult, mask: np.ndarray | None) -> Upright:
-    """Planes through the tumour, else the hottest region of function, else the middle of what is bright."""
-    from scipy import ndimage
-
-    geometry = result.fused.geometry
-    if mask is not None and mask.any():
-        weights = mask.astype(np.float32)
-    elif result.functional_index is not None:
-        values = result.sources[result.functional_index].array
-        smooth = ndimage.uniform_filter(values, 5)
-        weights = (smooth > 0.8 * smooth.max()).astype(np.float32)
-    else:
-        weights = result.fused.array > 0.2
-    if not weights.any():
-        return Upright(geometry, tuple(n // 2 for n in geometry.shape))
-    centre = ndimage.center_of_mass(weights)
-    return Upright(geometry, tuple(int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, geometry.shape)))
+    title: str
+    array: np.ndarray
+    low: float | None = None
+    high: float | None = None
+    table: str | None = None
+    unit: str = ""
+    under: np.ndarray | None = None
+    outlines: np.ndarray | None = None
 
 
 def views(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> str:
     """Sources, fused and colour volume in three planes, as a data URI."""
     columns = [
-        (one.modality, one.array, window.lower, window.upper, _table(one.modality), str(one.unit))
+        Column(one.modality, one.array, window.lower, window.upper, _table(one.modality), str(one.unit))
         for one, window in zip(result.sources, result.windows)
     ]
-    columns.append(("fused", result.fused.array, 0.0, 1.0, "gray", "fusion index"))
+    columns.append(Column("fused", result.fused.array, 0.0, 1.0, "gray", "fusion index"))
     if result.colour is not None:
-        columns.append(("colour", result.colour, None, None, None, ""))
-    return _grid(columns, upright, mask)
+        hue = result.sources[result.functional_index].modality
+        columns.append(Column("fused, in colour", result.colour, unit=f"hue: {hue}, brightness: fused"))
+    return draw(columns, upright, mask)
 
 
 def checkerboards(result: FusionResult, upright: Upright) -> str:
-    """The reference and each moving source in turns of squares, as a data URI."""
-    from MedFusionLib.intensity import normalise
-
+    """Reference and moving source in turns of squares, and outlines of the reference on the moving source."""
     scaled = [normalise(volume, window) for volume, window in zip(result.sources, result.windows)]
-    columns = []
+    reference, columns = result.sources[0].modality, []
     for volume, moving in zip(result.sources[1:], scaled[1:]):
-        title = f"{result.sources[0].modality} / {volume.modality}"
-        columns.append((title, np.where(_checks(upright.geometry), scaled[0], moving), 0.0, 1.0, "gray", ""))
-    return _grid(columns, upright, None)
+        squares = np.where(_checks(upright.geometry), scaled[0], moving)
+        columns += [
+            Column(f"{reference} / {volume.modality} in squares", squares, 0.0, 1.0, "gray"),
+            Column(f"outlines of {reference} on {volume.modality}", moving, 0.0, 1.0, "gray", outlines=scaled[0]),
+        ]
+    return draw(columns, upright, None)
 
 
-def trust_maps(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> str:
-    """Contribution, invention, loss and stability, as a data URI; empty without any."""
-    columns = []
-    if result.contribution is not None:
-        for volume, share in zip(result.sources, result.contribution):
-            columns.append((f"share of {volume.modality}", share, 0.0, 1.0, "viridis", "share"))
+def trust_maps(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> list[str]:
+    """Contribution, invention, loss and stability, as data URIs of few columns each; empty without any."""
+    shares = [] if result.contribution is None else [
+        Column(f"share of {volume.modality}", share, 0.0, 1.0, "viridis", "share of the fused value")
+        for volume, share in zip(result.sources, result.contribution)
+    ]  # fmt: skip
+    maps = []
     if result.invention is not None:
-        columns.append(("invention", result.invention, 0.0, 0.2, "magma", "fusion index"))
+        maps.append(("invention", result.invention))
     if result.loss is not None:
-        for volume, lost in zip(result.sources, result.loss):
-            columns.append((f"loss of {volume.modality}", lost, 0.0, 0.5, "magma", "fusion index"))
+        maps += [(f"loss of {volume.modality}", lost) for volume, lost in zip(result.sources, result.loss)]
     if result.stability is not None:
-        columns.append(("change under 1 mm", result.stability, 0.0, 0.2, "magma", "fusion index"))
-    return _grid(columns, upright, mask) if columns else ""
+        maps.append(("change under 1 mm", result.stability))
+    over = [Column(title, found, 0.0, 0.2, "inferno", "fusion index", under=result.fused.array)
+            for title, found in maps]  # fmt: skip
+    together = [shares + over] if len(shares + over) <= MOST_COLUMNS else [shares, over]
+    return [draw(columns, upright, mask) for columns in together if columns]
 
 
 def thumbnail(result: FusionResult, upright: Upright) -> str:
@@ -137,9 +114,8 @@ def thumbnail(result: FusionResult, upright: Upright) -> str:
     plane = upright.plane(picture, "axial")
     if plane.ndim == 2:
         plane = np.rint(np.clip(plane, 0, 1) * 255).astype(np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(plane))
-    height = max(1, round(image.height * upright.aspect("axial")))
-    image = image.resize((image.width, height), Image.Resampling.BILINEAR)
+    image, (width, height) = Image.fromarray(np.ascontiguousarray(plane)), upright.size_mm("axial")
+    image = image.resize((image.width, max(1, round(image.width * height / width))), Image.Resampling.BILINEAR)
     image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
     stream = io.BytesIO()
     image.save(stream, "PNG")
@@ -158,41 +134,100 @@ def as_data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _grid(columns: list[tuple], upright: Upright, mask: np.ndarray | None) -> str:
-    """One column per volume, one row per plane; a colour bar below every column that has a unit."""
+def draw(columns: Sequence[Column], upright: Upright, mask: np.ndarray | None) -> str:
+    """One column per volume, one row per plane, all at one scale; a colour bar below every column that has a unit."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(PANEL_INCHES * len(columns), PANEL_INCHES * 3.1), layout="constrained", facecolor="black")
-    axes = figure.subplots(len(PLANES), len(columns), squeeze=False)
-    for number, (title, array, low, high, table, unit) in enumerate(columns):
-        for row, name in enumerate(PLANES):
-            one = axes[row][number]
-            shown = one.imshow(upright.plane(array, name), cmap=table, vmin=low, vmax=high, aspect=upright.aspect(name),
-                               interpolation="nearest")  # fmt: skip
-            _letters(one, name)
-            if mask is not None:
-                outline = upright.plane(mask, name)
-                if outline.any() and not outline.all():
-                    one.contour(outline, levels=[0.5], colors=_MASK_COLOUR, linewidths=0.8)
-        axes[0][number].set_title(title, color="white", fontsize=10)
-        if unit:
-            _colour_bar(figure, shown, axes[:, number], unit)
+    sizes = {name: upright.size_mm(name) for name in PLANES}
+    inches = PANEL_INCHES / max(width for width, _ in sizes.values())  # per mm
+    width = len(columns) * (PANEL_INCHES + _GAP) + _GAP
+    height = _TITLE + sum(tall * inches + _GAP for _, tall in sizes.values())
+    height += _BAR if any(column.unit for column in columns) else 0
+    figure = Figure(figsize=(width, height), facecolor="black")
+    for number, column in enumerate(columns):
+        left, top = _GAP + number * (PANEL_INCHES + _GAP), height - _TITLE
+        figure.text((left + PANEL_INCHES / 2) / width, (height - _TITLE / 2) / height, column.title, color="white",
+                    fontsize=10, ha="center", va="center")  # fmt: skip
+        for name, (across, tall) in sizes.items():
+            wide, high = across * inches, tall * inches
+            box = (left + (PANEL_INCHES - wide) / 2, top - high, wide, high)
+            axes = figure.add_axes(_share(box, width, height))
+            _panel(axes, column, upright, name, mask)
+            _letters(axes, name, upright.place(name) if number == 0 else "")
+            if number == 0:
+                _scale_bar(axes, across)
+            top -= high + _GAP
+        _foot(figure, column, _share((left + 0.2, 0.34, PANEL_INCHES - 0.4, 0.09), width, height))
     return figure_uri(figure)
 
 
-def _letters(axes, name: str) -> None:
+def _share(box: tuple[float, float, float, float], width: float, height: float) -> tuple[float, float, float, float]:
+    """A box in inches as shares of the figure."""
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height
+
+
+def _panel(axes, column: Column, upright: Upright, name: str, mask: np.ndarray | None) -> None:
+    """One plane of one volume."""
+    from scipy import ndimage
+
+    plane, opacity = upright.plane(column.array, name), None
+    if column.under is not None:
+        axes.imshow(0.6 * upright.plane(column.under, name), cmap="gray", vmin=0, vmax=1, aspect="auto")
+        opacity = np.clip(plane / (0.25 * column.high), 0, 1)
+    axes.imshow(plane, cmap=column.table, vmin=column.low, vmax=column.high, aspect="auto", alpha=opacity,
+                interpolation="nearest")  # fmt: skip
+    if mask is not None:
+        _contour(axes, upright.plane(mask, name), 0.5, _MASK_COLOUR)
+    if column.outlines is not None:
+        smooth = ndimage.gaussian_filter(upright.plane(column.outlines, name), OUTLINE_SMOOTHING)
+        _contour(axes, smooth, OUTLINE_LEVEL, _OUTLINE_COLOUR)
     axes.set_axis_off()
-    top, bottom, left, right = _EDGES[name]
-    places = ((0.5, 0.98, top, "center", "top"), (0.5, 0.02, bottom, "center", "bottom"),
-              (0.02, 0.5, left, "left", "center"), (0.98, 0.5, right, "right", "center"))  # fmt: skip
-    for x, y, letter, across, up in places:
-        axes.text(x, y, letter, transform=axes.transAxes, ha=across, va=up, color="#ffd75e", fontsize=8)
 
 
-def _colour_bar(figure, shown, axes, unit: str) -> None:
-    bar = figure.colorbar(shown, ax=list(axes), location="bottom", shrink=0.8, aspect=30, pad=0.01)
-    bar.set_label(unit, color="white", fontsize=8)
-    bar.ax.tick_params(colors="white", labelsize=7)
+def _contour(axes, plane: np.ndarray, level: float, colour: str) -> None:
+    if plane.min() < level < plane.max():
+        axes.contour(plane, levels=[level], colors=colour, linewidths=0.8)
+
+
+def _letters(axes, name: str, place: str) -> None:
+    top, bottom, left, right = EDGES[name]
+    places = ((0.5, 0.985, top, "center", "top"), (0.5, 0.015, bottom, "center", "bottom"),
+              (0.015, 0.5, left, "left", "center"), (0.985, 0.5, right, "right", "center"),
+              (0.015, 0.985, place, "left", "top"))  # fmt: skip
+    for x, y, text, across, up in places:
+        axes.text(x, y, text, transform=axes.transAxes, ha=across, va=up, color=_TEXT_COLOUR, fontsize=8,
+                  path_effects=_halo())  # fmt: skip
+
+
+def _scale_bar(axes, across_mm: float) -> None:
+    """A length of round millimetres, at most a third of the plane."""
+    length = next((mm for mm in _SCALE_BARS_MM if mm <= across_mm / 3), _SCALE_BARS_MM[-1])
+    left, right = 0.03, 0.03 + length / across_mm
+    axes.plot([left, right], [0.03, 0.03], transform=axes.transAxes, color=_TEXT_COLOUR, linewidth=1.5,
+              path_effects=_halo())  # fmt: skip
+    axes.text(left, 0.045, f"{length:g} mm", transform=axes.transAxes, color=_TEXT_COLOUR, fontsize=7, va="bottom",
+              path_effects=_halo())  # fmt: skip
+
+
+def _halo() -> list:
+    """A dark rim, so that text is legible on bright tissue."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2, foreground="black")]
+
+
+def _foot(figure, column: Column, box: tuple[float, float, float, float]) -> None:
+    """The colour bar with its unit, or the remark of a picture in colour."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    if column.table is None:
+        figure.text(box[0] + box[2] / 2, box[1], column.unit, color="white", fontsize=8, ha="center", va="center")
+    elif column.unit:
+        scale = ScalarMappable(Normalize(column.low, column.high), column.table)
+        bar = figure.colorbar(scale, cax=figure.add_axes(box), orientation="horizontal")
+        bar.set_label(column.unit, color="white", fontsize=8, labelpad=1)
+        bar.ax.tick_params(colors="white", labelsize=7, pad=1, length=2)
 
 
 def _checks(geometry: Geometry) -> np.ndarray:

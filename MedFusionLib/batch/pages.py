@@ -25,5 +25,12 @@ def render(template: str, **values) -> str:
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined,
                                      trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters["short"] = lambda value: f"{value:.4g}" if isinstance(value, float) else value
+    environment.filters["short"] = _short
     return environment.get_template(template).render(version=__version__, statement=STATEMENT, **values)
+
+
+def _short(value):
+    """A number for a cell: four digits; nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else value

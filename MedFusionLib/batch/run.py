@@ -118,7 +118,10 @@ def run_batch(
     started = time.monotonic()
     describe_data_set(plan)
     crew = _Crew(plan, workers, memory_mb, scheduler, fail_fast=fail_fast)
-    found = _collect(crew, plan, progress or (lambda event: None), cancelled or (lambda: False))
+    try:
+        found = _collect(crew, plan, progress or (lambda event: None), cancelled or (lambda: False))
+    finally:
+        crew.close()
     records = tuple(found.get(case.id) or failed(case, STOPPED) for case in plan.cases)
     write_group(plan)
     return BatchReport(records, time.monotonic() - started, crew.was_stopped)
@@ -137,10 +140,12 @@ class _Crew:
         for case in plan.cases:
             self._cases.put(case)
         self._stop = threading.Event()
+        self._cluster = None
         if scheduler:
             from MedFusionLib.batch.cluster import ClusterWorkers
 
-            made: Sequence = ClusterWorkers(plan, scheduler, count, memory_mb).workers
+            self._cluster = ClusterWorkers(plan, scheduler, count, memory_mb)
+            made: Sequence = self._cluster.workers
         else:
             made = [Worker(plan, memory_mb) for _ in range(min(count, len(plan.cases)))]
         self._workers = made
@@ -156,6 +161,13 @@ class _Crew:
         self._stop.set()
         for worker in self._workers:
             worker.cancel()
+
+    def close(self) -> None:
+        """End what is left when nobody waits for it any more, and leave the cluster."""
+        if any(thread.is_alive() for thread in self.threads):  # an error of the caller's own functions
+            self.stop()
+        if self._cluster is not None:
+            self._cluster.close()
 
     def _feed(self, worker: Worker) -> None:
         with worker:

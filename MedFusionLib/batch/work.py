@@ -52,7 +52,8 @@ def run_case(plan: Plan, case: PlannedCase, progress: Progress, cancelled: Calla
         except MemoryError:
             record = failed(case, problem_of(ResourcesExhausted("Out of memory", "a larger --memory", "")))
         except Exception as error:
-            logger.error("unexpected\n%s", traceback.format_exc())
+            # the message of a foreign exception may quote a header: only what and where it was
+            logger.error("unexpected %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
             problem = {"code": UNEXPECTED, "message": f"Unexpected {type(error).__name__}", "hint": "See the log"}
             record = failed(case, problem)
         record |= {"seconds": time.perf_counter() - started, "peak_mb": peak_memory_mb()}

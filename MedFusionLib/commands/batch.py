@@ -200,7 +200,8 @@ def _bars(total: int) -> Iterator[Callable]:
             bars.update(running[event.case], completed=event.percent)
             if event.record is not None:
                 bars.remove_task(running.pop(event.case))
-                bars.console.print(f"{event.case}: {event.record['status']} {event.record['reason']}")
+                told = f"{event.case}: {event.record['status']} {event.record['reason']}"
+                bars.console.print(told, markup=False, highlight=False)
             bars.update(whole, completed=event.done)
 
         yield show_event

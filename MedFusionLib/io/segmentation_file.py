@@ -82,10 +82,8 @@ def read_segmentation(path: str | Path) -> Segmentation:
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
-    fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    count = sum(key.endswith("_LabelValue") for key in fields)
     geometry = checked_geometry(path.name, labels.shape, LPS_TO_RAS @ matrix)
-    return Segmentation(labels, geometry, tuple(_segment(fields, number) for number in range(count)))
+    return Segmentation(labels, geometry, _segments(path, image))
 
 
 def terminology_tag(segment: Segment) -> str:
@@ -123,6 +121,19 @@ def _fields(segmentation: Segmentation, segment: Segment) -> dict[str, str]:
         "Layer": "0",
         "Tags": f"Segmentation.Status:inprogress|TerminologyEntry:{terminology_tag(segment)}",
     }
+
+
+def _segments(path: Path, image) -> tuple[Segment, ...]:
+    """What the file says of its labels."""
+    try:
+        fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+        count = sum(key.endswith("_LabelValue") for key in fields)
+        return tuple(_segment(fields, number) for number in range(count))
+    except Exception as error:  # missing fields, words for numbers, text in no character set
+        raise UnreadableFile(
+            f"{path.name} describes its segments wrongly ({type(error).__name__})",
+            "a segmentation as 3D Slicer saves it",
+        ) from error
 
 
 def _segment(fields: dict[str, str], number: int) -> Segment:

@@ -67,6 +67,8 @@ def guided(options) -> int:
 
     with atheris.instrument_imports(include=["MedFusionLib", "pydicom", "nibabel"]):
         import targets
+
+        targets.import_everything()
     libfuzzer = [
         sys.argv[0], str(options.guided), f"-max_total_time={options.seconds}", f"-seed={options.seed}",
         f"-max_len={MOST_BYTES}", f"-timeout={int(MOST_SECONDS_EACH)}", "-rss_limit_mb=2048", "-print_final_stats=1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -10,9 +11,14 @@ import numpy as np
 from dicom_multiframe import write_enhanced, write_spect
 from dicom_writer import Recipe, pet_tags, write_series
 from MedFusionLib.io import write_volume
+from MedFusionLib.io.segmentation_file import save_segmentation
+from MedFusionLib.segmentation import Segment, Segmentation
 from MedFusionLib.volume import Geometry, Volume
 
 SHAPE = (2, 3, 4)
+ROI = {"markups": [{"type": "ROI", "roiType": "Box", "coordinateUnits": "mm", "coordinateSystem": "LPS",
+                    "center": [1.0, 2.0, 3.0], "size": [4.0, 5.0, 6.0], "orientation": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+                    "insideOut": False}]}  # fmt: skip
 
 
 def write_seeds(folder: Path) -> list[tuple[str, Path]]:
@@ -29,4 +35,8 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
     found += [(".dcm", folder / "mr.dcm"), (".dcm", folder / "nm.dcm")]
     with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(found[-1][1], "a.dcm")
-    return [*found, (".zip", folder / "a.zip")]
+    labels = np.arange(24, dtype=np.uint8).reshape(SHAPE) % 3
+    segmentation = Segmentation(labels, Geometry(SHAPE, np.eye(4)), (Segment(1, "one"), Segment(2, "two")))
+    found.append((".seg.nrrd", save_segmentation(segmentation, folder / "a.seg.nrrd")))
+    (folder / "a.mrk.json").write_text(json.dumps(ROI), encoding="utf-8")
+    return [*found, (".zip", folder / "a.zip"), (".mrk.json", folder / "a.mrk.json")]

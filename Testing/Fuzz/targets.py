@@ -5,16 +5,21 @@ A target takes bytes and returns; any exception that is not MedFusion's own is a
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import pkgutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+import MedFusionLib.io
 from MedFusionLib.errors import MedFusionError
 from MedFusionLib.io import inspect_path, read_contours, read_dicom_segmentation, read_registration, read_volume
+from MedFusionLib.io.markups import read_roi
+from MedFusionLib.io.segmentation_file import read_segmentation
 from MedFusionLib.volume import Geometry, Volume
 
 logging.disable(logging.CRITICAL)
@@ -32,9 +37,19 @@ _TARGETS: dict[str, tuple[Callable[[Path], object], ...]] = {
     ".nrrd": (read_volume,),
     ".mha": (read_volume,),
     ".zip": (read_volume,),
-    ".seg.nrrd": (read_volume,),
+    ".seg.nrrd": (read_segmentation,),
+    ".mrk.json": (read_roi,),
 }
 SUFFIXES = tuple(_TARGETS)
+
+
+def import_everything() -> None:
+    """What readers import when they are first called: a fuzzer instruments modules as they are imported."""
+    for name in ("highdicom", "nibabel", "pydicom", "MedFusionLib.io.dicom", "MedFusionLib.io.nifti"):
+        importlib.import_module(name)
+    for module in pkgutil.iter_modules(MedFusionLib.io.__path__, "MedFusionLib.io."):
+        if not module.ispkg:
+            importlib.import_module(module.name)
 
 
 def run(data: bytes) -> int:

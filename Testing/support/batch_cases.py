@@ -18,12 +18,13 @@ BROKEN = {"truncated": 3, "misaligned": 4, "nosuv": 5, "wrongmodality": 2, "empt
 COLUMNS = ("case", "reference", "moving", "modality", "unit")
 
 
-def write_cases(folder: Path, good: int, pair: tuple[Volume, Volume] | None = None) -> Path:
-    """Write `good` cases that differ in contrast, and the five broken ones; returns the manifest."""
+def write_cases(folder: Path, good: int, pair: tuple[Volume, Volume] | None = None, *, broken: bool = True) -> Path:
+    """Write `good` cases that differ in contrast, and the five broken ones where wanted; returns the manifest."""
     pair = pair or head_pair((20, 24, 22))
     rows = [_good(folder, number, pair) for number in range(1, good + 1)]
-    rows += [_truncated(folder, pair), _misaligned(folder, pair), _without_suv(folder, pair), _empty(folder, pair)]
-    rows.append({**_named(folder, "wrongmodality", pair), "modality": "CT;PT"})
+    if broken:
+        rows += [_truncated(folder, pair), _misaligned(folder, pair), _without_suv(folder, pair), _empty(folder, pair)]
+        rows.append({**_named(folder, "wrongmodality", pair), "modality": "CT;PT"})
     manifest = folder / "cases.csv"
     with open(manifest, "w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS, restval="")

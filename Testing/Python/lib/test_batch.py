@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,10 @@ import MedFusionLib as mf
 from batch_cases import BROKEN, write_cases
 from MedFusionLib.batch.plan import Wishes
 from MedFusionLib.cli import main
+from MedFusionLib.errors import NotSupported
 
-GOOD = 3
+GOOD = 2
+PLAIN = Wishes(("average",), with_reports=False)
 VARYING = {"seconds", "timings", "peak_mb", "total", "resumed"}
 
 
@@ -29,11 +32,11 @@ def manifest(tmp_path_factory):
 @pytest.fixture(scope="module")
 def undisturbed(manifest, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
-    return mf.run_batch(mf.plan_batch(manifest, out, Wishes(("average",)))), out
+    return mf.run_batch(mf.plan_batch(manifest, out, PLAIN)), out
 
 
 def plan_of(manifest, out, *names):
-    return mf.plan_batch(manifest, out, Wishes(("average",), with_reports=False), participants=names)
+    return mf.plan_batch(manifest, out, PLAIN, participants=names)
 
 
 def constant(document):
@@ -79,14 +82,14 @@ def test_results_are_complete_folders_with_names_as_in_bids(undisturbed):
 def test_a_second_run_skips_what_is_there_and_other_wishes_do_not(manifest, undisturbed):
     _, out = undisturbed
     before = content(out)
-    again = mf.run_batch(mf.plan_batch(manifest, out, Wishes(("average",))))
+    again = mf.run_batch(mf.plan_batch(manifest, out, PLAIN))
     assert [case["resumed"] for case in again.cases if case["status"] != "failed"] == [True] * GOOD
     assert content(out) == before
-    plan = mf.plan_batch(manifest, out, Wishes(("maximum",)), participants=["01"])
+    plan = mf.plan_batch(manifest, out, replace(PLAIN, methods=("maximum",)), participants=["01"])
     changed = mf.run_batch(plan).cases[0]
     assert not changed["resumed"]
     assert list(changed["methods"]) == ["maximum"]
-    mf.run_batch(mf.plan_batch(manifest, out, Wishes(("average",)), participants=["01"]))
+    mf.run_batch(plan_of(manifest, out, "01"))
     assert content(out) == before
 
 
@@ -112,6 +115,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(manifest, undistur
         str(tmp_path / "out"),
         "--method",
         "average",
+        "--no-reports",
     ]
     for seconds in (2.5, 3.5):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -218,13 +222,52 @@ def test_unknown_methods_are_told_before_anything_runs(manifest, tmp_path, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dask_cluster_gives_what_processes_give(manifest, undisturbed, tmp_path):
-    pytest.importorskip("distributed")
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_dask_cluster_gives_what_processes_give_and_is_left(manifest, undisturbed, tmp_path, existing):
+    distributed = pytest.importorskip("distributed", reason="needs the extra: pip install medfusion[cluster]")
     _, expected = undisturbed
-    plan = mf.plan_batch(manifest, tmp_path, Wishes(("average",)), participants=["01", "02", "empty"])
-    report = mf.run_batch(plan, scheduler="local", workers=1)
-    assert [case["code"] for case in report.cases] == [0, 0, 3]
+    plan = plan_of(manifest, tmp_path, "01", "empty")
+    if existing:
+        with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+            report = mf.run_batch(plan, scheduler=cluster.scheduler_address)
+    else:
+        report = mf.run_batch(plan, scheduler="local", workers=1)
+    assert [case["code"] for case in report.cases] == [0, 3]
     ours, theirs = content(tmp_path), content(expected)
     voxels = [name for name in ours if name.endswith(".nii.gz")]
     assert voxels
     assert all(ours[name] == theirs[name] for name in voxels)
+    assert not [child for child in psutil.Process().children() if "dask" in " ".join(child.cmdline())]
+
+
+def test_a_scheduler_that_does_not_answer_is_named(manifest, tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra: pip install medfusion[cluster]")
+    with pytest.raises(NotSupported, match="No Dask scheduler answers at nowhere:70000"):
+        mf.run_batch(plan_of(manifest, tmp_path, "01"), scheduler="nowhere:70000")
+
+
+def test_progress_is_bars_on_a_terminal_and_plain_lines_elsewhere(manifest, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("rich", reason="needs the extra: pip install medfusion[progress]")
+    arguments = ["batch", str(manifest), str(tmp_path), "--method", "average", "--no-reports",
+                 "--participant-label", "01", "empty"]  # fmt: skip
+    main(arguments)
+    assert "1/2 sub-" in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(arguments)
+    shown = capsys.readouterr().err
+    assert "cases" in shown and "2/2" in shown
+    assert "sub-empty: failed" in shown
+
+
+def test_a_log_never_repeats_what_a_foreign_error_quotes(manifest, tmp_path, monkeypatch):
+    from MedFusionLib.batch import work
+
+    def explode(*arguments):
+        raise KeyError("Sentinel^Patient")
+
+    monkeypatch.setattr(work, "read_source", explode)
+    plan = plan_of(manifest, tmp_path, "01")
+    record = work.run_case(plan, plan.cases[0], lambda done, total: None, lambda: False)
+    assert (record["code"], record["reason"]) == (1, "Unexpected KeyError")
+    log = (tmp_path / "logs" / "sub-01.log").read_text()
+    assert "explode" in log and "Sentinel" not in log + json.dumps(record)
