@@ -23,16 +23,19 @@ class LayoutView:
         Which views.
     cell_pixels : int
         Width and height of a small view.
+    annotated : bool
+        Whether letters and text are drawn; False where somebody else does that.
     """
 
-    def __init__(self, application, protocol: Protocol, cell_pixels: int = 400) -> None:
+    def __init__(self, application, protocol: Protocol, cell_pixels: int = 400, *, annotated: bool = True) -> None:
         self.scene, self.protocol = application.scene, protocol
         self._logic = application.application_logic
         application.boot_layouts()
         show_layout(self.scene, protocol.name)
         self.views = {cell: self._view(cell, cell_pixels) for cell in protocol.cells}
         self.annotations = Annotations(self._logic)
-        self.annotations.refresh()
+        if annotated:
+            self.annotations.refresh()
 
     def fit(self, volume_node, through_ras=None) -> None:
         """Show the whole of a volume in all slice views, cut through a place."""

@@ -49,7 +49,10 @@ def show_legend(node, *, title: str | None = None, views: Iterable[str] = ()):
         raise UsageError(
             f"{node.GetName()} is in colour", "a source or a map", "Colours of a fused volume are no values"
         )
-    # the displayable manager notices only legends that are added while it lives
+    # a view notices only legends that are added while it is there: an older one would not show in a new view
+    older = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
+    if older is not None:
+        node.GetScene().RemoveNode(older)
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetAndObserveColorNodeID(node.GetDisplayNode().GetColorNodeID())
     for look in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):

@@ -234,9 +234,10 @@ class ViewSection:
         result = self._result()
         if result is None or result.segmentation is None:
             return None
-        bounds = [0.0] * 6
-        result.segmentation.GetRASBounds(bounds)
-        return [(bounds[2 * n] + bounds[2 * n + 1]) / 2 for n in range(3)] if bounds[0] <= bounds[1] else None
+        segmentation = result.segmentation.GetSegmentation()
+        if segmentation.GetNumberOfSegments() == 0:
+            return None
+        return list(result.segmentation.GetSegmentCenterRAS(segmentation.GetNthSegmentID(0)))
 
     def _keep(self, name, value):
         if self.panel.parameters is not None:

@@ -1,8 +1,8 @@
 """Corner text: series, date, window and slice, never a patient's name; and windows, colours, legends."""
 
-import numpy as np
 import pytest
 import slicer
+from vtk.util.numpy_support import vtk_to_numpy
 
 from MedFusionLib import units
 from MedFusionLib.errors import UsageError
@@ -162,5 +162,20 @@ def test_a_legend_says_modality_and_unit_and_can_be_taken_away(scene, pet):
     assert list(legend.GetViewNodeIDs()) == ["vtkMRMLSliceNodeRed"]
     hide_legend(node)
     assert not legend.GetVisibility()
-    assert show_legend(node) is legend and legend.GetVisibility()
-    assert np.isclose(legend.GetSize()[1], 0.36)
+    again = show_legend(node)
+    assert again.GetVisibility() and again.GetNumberOfViewNodeIDs() == 0
+    assert scene.GetNumberOfNodesByClass("vtkMRMLColorLegendDisplayNode") == 1
+
+
+def test_a_view_that_is_made_later_shows_the_legend_too(application, scene, pet, needs_gl):
+    node = node_from_volume(pet, scene)
+    show_window(node, Window(0, 10))
+    show_legend(node)
+    view = SliceView(application.application_logic, scene, (160, 160), "Later", "Axial")
+    set_layers(view.composite, node)
+    plain = view.picture()
+    show_legend(node)
+    drawn = view.picture()
+    view.close()
+    one, other = (vtk_to_numpy(picture.GetPointData().GetScalars()) for picture in (plain, drawn))
+    assert (one != other).any(axis=1).sum() > 200
