@@ -19,7 +19,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "MedFusion"), str(PROJECT / "Testing" / "support")]
 
-CELL_PIXELS = 300
+CELL_PIXELS = 245
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def draw(happened, application, options, scratch: Path) -> None:
     """Walk through the tutorial and draw every step."""
+    from PIL import Image
+
     from MedFusion import MedFusionWidget
     from tutorial import Data, Tutorial, sarcoma
 
@@ -75,6 +77,9 @@ def draw(happened, application, options, scratch: Path) -> None:
     walk.panel_picture("export", "export")
     walk.close_views()
     widget.cleanup()
+    for path in options.out.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.convert("RGB").save(path, optimize=True)
 
 
 if __name__ == "__main__":

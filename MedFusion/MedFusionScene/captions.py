@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 import slicer.util
 
-from MedFusionLib.units import UNKNOWN
+from MedFusionLib.units import FUSION_INDEX, UNKNOWN
 from MedFusionScene.nodes import modality_of, unit_of
 from MedFusionScene.result_nodes import SCALAR_REFERENCE
 
@@ -25,7 +25,8 @@ def describe_layers(composite) -> list[str]:
     above = scene.GetNodeByID(composite.GetForegroundVolumeID() or "")
     lines = [describe_volume(below)] if below is not None and (above is None or opacity < 1) else []
     if above is not None and opacity > 0:
-        lines.append(describe_volume(above) + (f", opacity {100 * opacity:.0f} %" if opacity < 1 else ""))
+        mixed = opacity < 1 and not _is_map(above)
+        lines.append(describe_volume(above) + (f", opacity {100 * opacity:.0f} %" if mixed else ""))
     return lines
 
 
@@ -33,6 +34,8 @@ def describe_volume(node) -> str:
     """Series, date and window of a volume node in one line."""
     if node.IsA("vtkMRMLVectorVolumeNode"):
         return _FUSED if node.GetNodeReference(SCALAR_REFERENCE) is not None else series_name(node)
+    if _is_map(node):
+        return series_name(node)  # its legend says what its colours mean
     display, unit = node.GetDisplayNode(), unit_of(node)
     window = ""
     if display is not None:
@@ -73,6 +76,11 @@ def edge_letters(slice_node) -> tuple[str, str, str, str]:
     right, top = (LETTERS[axis][int(to_ras[axis, n] > 0)] for n, axis in enumerate(np.abs(to_ras).argmax(axis=0)))
     opposite = {letter: pair[1 - pair.index(letter)] for pair in LETTERS for letter in pair}
     return opposite[right], right, top, opposite[top]
+
+
+def _is_map(node) -> bool:
+    """Whether a volume is a map of trust."""
+    return unit_of(node) == FUSION_INDEX and node.GetNodeReference(SCALAR_REFERENCE) is None
 
 
 def _attribute_above(node, name: str) -> str:

@@ -12,7 +12,7 @@ from MedFusionLib.errors import MedFusionError, UsageError
 from MedFusionLib.intensity import Window
 from MedFusionLib.result import FusionResult, Verdict
 from MedFusionLib.units import UNKNOWN
-from MedFusionLib.volume import FUNCTIONAL_MODALITIES, Volume
+from MedFusionLib.volume import FUNCTIONAL_MODALITIES, Case, Geometry, Volume
 from MedFusionScene.nodes import modality_of, volume_from_node
 from MedFusionScene.result_nodes import (
     COLOUR_REFERENCE,
@@ -24,6 +24,7 @@ from MedFusionScene.result_nodes import (
     ResultNodes,
 )
 from MedFusionScene.segmentations import segmentation_from_node
+from MedFusionScene.snapshot import take_snapshot
 from MedFusionScene.transforms import transform_from_node
 
 _SEVERAL = ("contribution", "loss", "transforms")
@@ -60,11 +61,20 @@ def result_nodes(scene, node=None) -> ResultNodes | None:
     )  # fmt: skip
 
 
-def result_from_nodes(nodes: ResultNodes) -> FusionResult:
+def result_from_nodes(nodes: ResultNodes, known: FusionResult | None = None) -> FusionResult:
     """The result behind nodes of a scene, for export and reports.
 
     The voxels come from the nodes as they are now; verdict, metrics, timings and provenance from the
-    record. Sources are brought onto the fused grid once more, through the transforms in the scene.
+    record. Sources are brought onto the fused grid once more, through the transforms in the scene. A
+    tumour that was edited since the fusion is measured anew.
+
+    Parameters
+    ----------
+    nodes : ResultNodes
+        The nodes.
+    known : FusionResult or None
+        What the fusion gave back, where it is still at hand: only the tumour and edits come from the
+        scene then.
 
     Raises
     ------
@@ -73,28 +83,39 @@ def result_from_nodes(nodes: ResultNodes) -> FusionResult:
     MedFusionError
         For a source or transform that has become unreadable.
     """
+    record = _read(nodes)
+    if known is None:
+        known = _rebuilt(nodes, record)
+    provenance = {**known.provenance, "edits": record["edits"]} if record.get("edits") else known.provenance
+    return replace(known, tumour=_tumour(nodes, record["tumour"] or {}), provenance=provenance)
+
+
+def _read(nodes: ResultNodes) -> dict:
     try:
         record = json.loads(nodes.record.GetText())
-        windows = tuple(Window(**said["window"]) for said in record["sources"])
-        alignment = record["alignment"]
-        verdict = Verdict(alignment["status"], tuple(alignment["reasons"]), alignment["evidence"])
-        said_tumour = record["tumour"] or {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"The record of {nodes.fused.GetName()} cannot be read ({type(error).__name__})", "the text that the "
-            "fusion wrote", "Fuse again",
-        ) from error  # fmt: skip
+        missing = {"sources", "alignment", "tumour", "metrics", "timings", "provenance"} - set(record)
+        if not missing:
+            return record
+        reason = "without " + ", ".join(sorted(missing))
+    except (ValueError, TypeError) as error:
+        reason = type(error).__name__
+    raise UsageError(
+        f"The record of {nodes.fused.GetName()} cannot be read ({reason})", "the text that the fusion wrote",
+        "Fuse again",
+    )  # fmt: skip
+
+
+def _rebuilt(nodes: ResultNodes, record: dict) -> FusionResult:
     fused = volume_from_node(nodes.fused, modality="OT", unit="1")
-    transforms = _transforms(nodes)
+    transforms, alignment = _transforms(nodes), record["alignment"]
     return FusionResult(
         fused=fused,
-        sources=_sources(nodes, fused, transforms),
-        windows=windows,
+        sources=_placed(nodes, transforms, fused.geometry),
+        windows=tuple(Window(**said["window"]) for said in record["sources"]),
         colour=None if nodes.colour is None else np.array(slicer.util.arrayFromVolume(nodes.colour)),
         contribution=_stack(nodes.contribution),
         invention=_array(nodes.invention),
-        alignment=verdict,
-        tumour=_tumour(nodes.segmentation, said_tumour),
+        alignment=Verdict(alignment["status"], tuple(alignment["reasons"]), alignment["evidence"]),
         metrics=record["metrics"],
         timings=record["timings"],
         provenance=record["provenance"],
@@ -130,14 +151,18 @@ def _transforms(nodes: ResultNodes) -> tuple:
     return tuple(found)
 
 
-def _sources(nodes: ResultNodes, fused: Volume, transforms: tuple) -> tuple[Volume, ...]:
+def _placed(nodes: ResultNodes, transforms: tuple, geometry: Geometry | None) -> tuple[Volume, ...]:
+    """The sources on a grid; without one on their own voxels, except where a transform bends or moves them."""
     from MedFusionLib.align import resample_to
 
-    moving = dict(enumerate(transforms, start=1))
-    return tuple(
-        resample_to(volume_from_node(node), fused.geometry, transform=moving.get(number))
-        for number, node in enumerate(nodes.sources)
-    )
+    recorded = dict(enumerate(transforms, start=1))
+    placed = []
+    for number, node in enumerate(nodes.sources):
+        snapshot = take_snapshot(node)
+        transform = snapshot.transform or recorded.get(number)
+        grid = geometry or (placed[0].geometry if transform is not None else snapshot.geometry)
+        placed.append(resample_to(snapshot.volume(), grid, transform=transform))
+    return tuple(placed)
 
 
 def _array(node) -> np.ndarray | None:
@@ -148,13 +173,20 @@ def _stack(nodes) -> np.ndarray | None:
     return np.stack([_array(node) for node in nodes]) if nodes else None
 
 
-def _tumour(node, said: dict):
-    """The segmentation as it is now; measures only where the number of segments is what was measured."""
-    if node is None:
+def _tumour(nodes: ResultNodes, said: dict):
+    """The segmentation as it is now, with the measures of the fusion, or new ones when it was edited since."""
+    from MedFusionLib.tumour import tumour_of
+
+    if nodes.segmentation is None:
         return None
     try:
-        found = segmentation_from_node(node)
+        found = segmentation_from_node(nodes.segmentation)
     except MedFusionError:  # emptied by hand meanwhile
         return None
     measures = tuple(said.get("segments", ()))
-    return replace(found, measures=measures if len(measures) == len(found.segments) else ())
+    voxel_ml = float(np.prod(found.geometry.spacing_mm)) / 1000
+    now = [int((found.labels == segment.label).sum()) * voxel_ml for segment in found.segments]
+    before = [one.get("volume_ml", -1.0) for one in measures]
+    if len(now) == len(before) and np.allclose(now, before, rtol=1e-3):
+        return replace(found, measures=measures)
+    return tumour_of(Case(_placed(nodes, _transforms(nodes), None)), found)

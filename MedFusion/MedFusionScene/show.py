@@ -128,8 +128,7 @@ def _map(result: FusionResult, array, scene, name: str, table: str, window: Wind
 
 
 def _unit_volume(volume: Volume, scene, name: str, table: str, window: Window | None = None):
-    node = node_from_volume(volume, scene, name=name)
-    show_window(node, window or Window(0.0, 1.0))
+    node = node_from_volume(volume, scene, name=name, window=window or Window(0.0, 1.0))
     show_colours(node, table)
     return node
 

@@ -70,8 +70,10 @@ class ExportSection:
         picture = os.path.join(folder, SCREENSHOT)
         if self.ui.exportScreenshotCheckBox.checked and os.path.exists(picture):
             raise UsageError(f"{SCREENSHOT} lies in that folder already", "a folder without it")
-        # the tumour may have been edited since: the scene has the last word
-        result = result_from_nodes(nodes)
+        made = self.panel.resultNodes
+        isNewest = made is not None and made.fused is nodes.fused
+        # the tumour may have been edited since: there the scene has the last word
+        result = result_from_nodes(nodes, self.panel.result if isNewest else None)
         wishes = self._wishes(kinds_for(result))
         written = []
         if any((wishes.volumes, wishes.result, wishes.report, wishes.dicom)):

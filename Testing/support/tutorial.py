@@ -177,12 +177,6 @@ def sarcoma(folder: Path) -> Data:
     return Data(files, meanings, middle, drawn="")
 
 
-def templates(folder: Path) -> Data:
-    """T1 and PET averages of many brains."""
-    files = tuple(folder / f"spm_{name}.nii.gz" for name in ("T1", "PET"))
-    return Data(files, (("MR", _unit("a.u.")), ("PT", _unit("counts"))), (-4.0, -60.0, 20.0), drawn="")
-
-
 def _unit(name: str):
     from MedFusionLib.units import parse_unit
 

@@ -76,6 +76,8 @@ def test_fused_colours_are_described_by_what_they_mean_and_have_no_legend(scene,
     composite = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     set_layers(composite, nodes.colour)
     assert describe_layers(composite) == ["Fused: hue = function, brightness = fused"]
+    set_layers(composite, nodes.fused, nodes.contribution[1], 0.75)
+    assert describe_layers(composite) == ["Fused, 0 to 1 fusion index", "Contribution of source 1 (PT)"]
     with pytest.raises(UsageError, match="no values"):
         show_legend(nodes.colour)
 

@@ -8,6 +8,7 @@ import vtk
 
 from MedFusionLib import units
 from MedFusionLib.errors import NotSupported, UsageError
+from MedFusionLib.intensity import Window
 from MedFusionScene.nodes import colour_node_from_array, node_from_volume, volume_from_node
 
 
@@ -145,3 +146,9 @@ def test_values_that_are_not_finite_are_refused(scene):
     array[1, 1, 1] = np.nan
     with pytest.raises(UsageError, match="not finite"):
         volume_from_node(_scalar_node(scene, array=array))
+
+
+def test_a_window_given_with_the_voxels_is_the_one_that_is_shown(scene, mr):
+    display = node_from_volume(mr, scene, window=Window(100, 300)).GetDisplayNode()
+    assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (100, 300)
+    assert not display.GetAutoWindowLevel() and not display.GetApplyThreshold()

@@ -1,11 +1,13 @@
 """A scene that was saved and loaded knows its results, how they looked, and can export them."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import slicer
+import slicer.util
 
 from MedFusionLib.errors import UsageError
 from MedFusionLib.io import load_result, save_result
@@ -136,3 +138,24 @@ def test_save_clear_and_load_restores_everything(application, scene, result, tmp
     np.testing.assert_array_equal(back.colour, result.colour)
     assert back.windows == result.windows
     assert isinstance(back.sources[0], Volume)
+
+
+def test_a_tumour_that_was_edited_is_measured_anew_and_the_edit_recorded(scene, result):
+    nodes = show_result(result, scene)
+    measured = result_from_nodes(nodes).tumour  # the result was put together without measures
+    assert measured.measures[0]["volume_ml"] == pytest.approx(4 * 5 * 6 * 12 / 1000)
+    assert measured.measures[0]["suv_max"] > 0
+    record = json.loads(nodes.record.GetText())
+    record["tumour"] = {"segments": list(measured.measures)}
+    record["edits"] = [{"what": "segmentation edited by hand"}]
+    nodes.record.SetText(json.dumps(record))
+    same = result_from_nodes(nodes)
+    assert same.tumour.measures == measured.measures
+    assert same.provenance["edits"] == record["edits"]
+    smaller = np.zeros(result.fused.array.shape, np.uint8)
+    smaller[9:11, 15:18, 5:8] = 1
+    name = nodes.segmentation.GetSegmentation().GetNthSegmentID(0)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(smaller, nodes.segmentation, name, nodes.fused)
+    edited = result_from_nodes(nodes, known=result)
+    assert edited.tumour.measures[0]["volume_ml"] == pytest.approx(smaller.sum() * 12 / 1000)
+    assert edited.fused is result.fused
