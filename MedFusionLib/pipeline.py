@@ -163,8 +163,8 @@ class _Fusion:
     def _tumour(self, placed: Placed) -> Segmentation | None:
         wish = self.request
         return tumour_of(
-            placed.native, wish.tumour, seed=wish.seed, roi=wish.roi, liver=wish.liver, blood_pool=wish.blood_pool,
-            force=True,  # whether the sources line up has been decided already
+            self.case, wish.tumour, transforms=placed.transforms, seed=wish.seed, roi=wish.roi, liver=wish.liver,
+            blood_pool=wish.blood_pool, force=True,  # whether the sources line up has been decided already
         )  # fmt: skip
 
     def _run(self, stack: np.ndarray) -> EngineOutput:

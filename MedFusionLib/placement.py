@@ -59,7 +59,7 @@ def place(case: Case, request: FusionRequest, steps: Steps) -> Placed:
     if not request.force:
         refuse_misaligned(verdict)
     aligned = to_reference(case, transforms=transforms)
-    native = in_reference_space(case, aligned, transforms)
+    native = in_reference_space(case, transforms, aligned=aligned)
     return Placed(aligned, native, tuple(transforms), registrations, verdict)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from MedFusionLib.errors import NotAligned
 from MedFusionLib.region import BoxRegion, LabelRegion, Region
 from MedFusionLib.result import Verdict
@@ -37,6 +39,7 @@ def segment_tumour(
     liver: tuple[float, float, float] | None = None,
     blood_pool: tuple[float, float, float] | None = None,
     force: bool = False,
+    transforms: Sequence | None = None,
 ) -> Segmentation:
     """Segment a tumour and measure it on every source's native grid.
 
@@ -56,6 +59,9 @@ def segment_tumour(
         Reference tissue of ``percist``, RAS in mm.
     force : bool
         Go on although the sources do not line up.
+    transforms : sequence or None
+        One per moving source: a transform from reference to moving (LPS), or None. With one that scales or
+        bends, the tumour is looked for in the resampled source and measured in the native one.
 
     Raises
     ------
@@ -65,14 +71,35 @@ def segment_tumour(
     UsageError, NotSupported
         See `segment.segment`.
     """
-    from MedFusionLib.align import check_alignment, resample_labels_to
-    from MedFusionLib.segment import Marks, measure_lesions, segment
+    from MedFusionLib.align import check_alignment, in_reference_space
+    from MedFusionLib.segment import Marks, segment
 
+    transforms = transforms or [None] * (len(case.sources) - 1)
     if len(case.sources) > 1 and not force:
-        refuse_misaligned(check_alignment(case))
+        refuse_misaligned(check_alignment(case, transforms=transforms))
+    placed = in_reference_space(case, transforms)
+    marks = Marks(seed, as_region(roi, placed.sources), liver, blood_pool)
+    return _measured(segment(placed.sources, method, marks), placed, case, transforms)
 
-    marks = Marks(seed, as_region(roi, case.sources), liver, blood_pool)
-    return measure_lesions(segment(case.sources, method, marks), case.sources, resample_labels_to)
+
+def _measured(found: Segmentation, placed: Case, case: Case, transforms: Sequence) -> Segmentation:
+    """With measures on native voxels: `placed` holds what lies in the reference's space, `case` what was scanned."""
+    from MedFusionLib.align import labels_in_moving_space, points_in_reference_space, resample_labels_to
+    from MedFusionLib.segment import measure_lesions
+    from MedFusionLib.segment.measures import BentSource
+
+    def bent(volume: Volume, transform) -> BentSource:
+        return BentSource(
+            volume,
+            lambda labels, geometry, target: labels_in_moving_space(labels, geometry, target, transform),
+            lambda point: points_in_reference_space(point[None], found.labels, found.geometry, transform)[0],
+        )
+
+    sources = [
+        there if np.may_share_memory(native.array, there.array) else bent(native, transform)
+        for native, there, transform in zip(case.sources, placed.sources, (None, *transforms))
+    ]
+    return measure_lesions(found, sources, resample_labels_to)
 
 
 def as_region(roi: str | Path | Segmentation | Region | None, sources: Sequence[Volume] = ()) -> Region | None:
@@ -97,17 +124,19 @@ def as_region(roi: str | Path | Segmentation | Region | None, sources: Sequence[
     return LabelRegion(*read_labels(roi)) if marked is None else LabelRegion(marked.labels, marked.geometry)
 
 
-def tumour_of(case: Case, tumour, **options) -> Segmentation | None:
-    """The tumour with measures: given, read from a file, or found by a method."""
-    from MedFusionLib.align import resample_labels_to
-    from MedFusionLib.segment import is_method, measure_lesions
+def tumour_of(case: Case, tumour, *, transforms: Sequence | None = None, **options) -> Segmentation | None:
+    """The tumour with measures: given, read from a file, or found by a method; options as for `segment_tumour`."""
+    from MedFusionLib.align import in_reference_space
+    from MedFusionLib.segment import is_method
 
     if tumour is None:
         return None
     if isinstance(tumour, str) and not Path(tumour).exists() and (is_method(tumour) or not Path(tumour).suffix):
-        return segment_tumour(case, tumour, **options)
-    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour, case.sources)
-    return measure_lesions(found, case.sources, resample_labels_to)
+        return segment_tumour(case, tumour, transforms=transforms, **options)
+    transforms = transforms or [None] * (len(case.sources) - 1)
+    placed = in_reference_space(case, transforms)
+    found = tumour if isinstance(tumour, Segmentation) else _read_segmentation(tumour, placed.sources)
+    return _measured(found, placed, case, transforms)
 
 
 def with_fused_contrast(lesions: Segmentation | None, fused: Volume) -> Segmentation | None:

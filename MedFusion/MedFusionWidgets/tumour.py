@@ -9,7 +9,7 @@ from MedFusionWidgets.dependencies import ensureLibraries
 from MedFusionWidgets.observers import Observers
 
 METHODS = ("auto", "suvmax41", "suvmax50", "suv2.5", "suv4", "adaptive", "nestle", "otsu", "gradient", "random-walker",
-           "kfcm", "region-growing", "level-set")  # fmt: skip
+           "graph-cut", "level-set", "kfcm", "region-growing", "lesion-net")  # fmt: skip
 
 
 HEADER_PIXELS, ROW_PIXELS = 46, 30
@@ -31,7 +31,7 @@ class TumourSection:
         ui.tumourMethodComboBox.toolTip = _(
             "Automatic: a random walker over all sources (Grady 2006). suvmax41: 41 % of the maximum (Boellaard 2015). "
             "suv2.5, suv4: fixed SUV. adaptive, nestle, otsu, gradient: further PET rules. The others look at all "
-            "sources. Every outcome is to be reviewed."
+            "sources; lesion-net is experimental. Every outcome is to be reviewed."
         )
         isChosen(ui.tumourMethodComboBox, self._remember)
         for selector in (ui.tumourSegmentation, ui.tumourSeed, ui.tumourRoi):
@@ -140,7 +140,7 @@ class TumourSection:
             from MedFusionLib.tumour import segment_tumour
 
             case, transforms = case_of(snapshots)
-            return segment_tumour(_inPlace(case, transforms), method, **marks)
+            return segment_tumour(case, method, transforms=transforms, **marks)
 
         found = run(work, nodes)
         name = _("Tumour by {method}").format(method=method)
@@ -164,7 +164,7 @@ class TumourSection:
             from MedFusionLib.tumour import tumour_of
 
             case, transforms = case_of(snapshots)
-            return tumour_of(_inPlace(case, transforms), drawn)
+            return tumour_of(case, drawn, transforms=transforms)
 
         found = run(work, [*nodes, node])
         before, wasEdited = self._measures, self._wasEdited
@@ -269,10 +269,3 @@ class TumourSection:
     def _remember(self):
         if self.panel.parameters is not None:
             self.panel.parameters.tumourMethod = self.ui.tumourMethodComboBox.currentData
-
-
-def _inPlace(case, transforms):
-    """The case with bent sources on the reference grid, the others on their own voxels."""
-    from MedFusionLib.align import in_reference_space, to_reference
-
-    return in_reference_space(case, to_reference(case, transforms=transforms), transforms) if any(transforms) else case

@@ -1,5 +1,6 @@
 """Do the sources line up, bring them into line, and bring them onto one grid."""
 
+from MedFusionLib.align.carry_labels import labels_in_moving_space, points_in_reference_space
 from MedFusionLib.align.check import check_alignment
 from MedFusionLib.align.nudge import nudge_transform, nudged
 from MedFusionLib.align.register import MODELS, Registration, register
@@ -12,8 +13,10 @@ __all__ = [
     "check_alignment",
     "coverage",
     "in_reference_space",
+    "labels_in_moving_space",
     "nudge_transform",
     "nudged",
+    "points_in_reference_space",
     "ras_matrix",
     "read_transform",
     "register",

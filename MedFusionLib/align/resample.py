@@ -104,22 +104,29 @@ def to_reference(case: Case, *, transforms: Sequence | None = None) -> Case:
     return Case([case.reference, *(resample_to(v, target, transform=t) for v, t in zip(moving, given))])
 
 
-def in_reference_space(case: Case, aligned: Case, transforms: Sequence) -> Case:
+def in_reference_space(case: Case, transforms: Sequence, *, aligned: Case | None = None) -> Case:
     """Every source where it lies against the reference, with its own voxels wherever that is possible.
 
     Without a transform a source is as it was; a rigid one moves its grid and leaves the voxels
     alone, so that values measured in it are native ones. Any other bends or scales space, and the
-    source resampled on the reference grid is taken.
+    source is resampled on the reference grid.
 
     Parameters
     ----------
-    case, aligned : Case
-        The sources as they were, and as `to_reference` makes them.
+    case : Case
+        The sources as they were scanned.
     transforms : sequence
         One per moving source: reference LPS to moving LPS, or None.
+    aligned : Case or None
+        What `to_reference` made of the case, where it is there already.
     """
-    moved = [_moved(v, t) or a for v, a, t in zip(case.sources[1:], aligned.sources[1:], transforms)]
-    return Case([case.reference, *moved])
+    grid, sources = case.reference.geometry, [case.reference]
+    for number, (volume, transform) in enumerate(zip(case.sources[1:], transforms), 1):
+        placed = _moved(volume, transform)
+        if placed is None:
+            placed = resample_to(volume, grid, transform=transform) if aligned is None else aligned.sources[number]
+        sources.append(placed)
+    return Case(sources)
 
 
 def _moved(volume: Volume, transform) -> Volume | None:

@@ -106,13 +106,13 @@ def _comparison(case, marks: dict) -> dict:
 def _comparison_table(comparison: dict) -> str:
     rows = [
         (one["rule"], "-" if one["threshold_suv"] is None else f"{one['threshold_suv']:.2f}",
-         one["refused"] or f"{one['volume_ml']:.2f}")
+         one["refused"] or f"{one['volume_ml']:.2f}", "" if one["refused"] else f"{one['dice']:.2f}")
         for one in comparison["outcomes"]
     ]  # fmt: skip
     spread = (
         f"{comparison['smallest_ml']:.1f} to {comparison['largest_ml']:.1f} ml, median {comparison['median_ml']:.1f}"
     )
-    return table(rows, ("rule", "SUV", "ml")) + f"\nSpread: {spread} ml"
+    return table(rows, ("rule", "SUV", "ml", "Dice with the vote")) + f"\nSpread: {spread} ml"
 
 
 def _numbers(text: str) -> tuple[int, ...]:

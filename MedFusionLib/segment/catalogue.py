@@ -11,7 +11,10 @@ from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.region import Region
 from MedFusionLib.segment.carry import sample_array
 from MedFusionLib.segment.cosegment import Cosegmentation, cosegment
+from MedFusionLib.segment.graph_cut import by_graph_cut
 from MedFusionLib.segment.grow import CLUSTER_VOXELS, by_clusters, by_growing, by_level_set
+from MedFusionLib.segment.learned import LEARNED_VOXELS, MARGIN, by_network
+from MedFusionLib.segment.own_model import segment_by_model
 from MedFusionLib.segment.percist import percist_rule
 from MedFusionLib.segment.stack import MOST_VOXELS, stack_sources
 from MedFusionLib.segment.threshold import RULES, parse_threshold, threshold_segmentation
@@ -21,6 +24,10 @@ from MedFusionLib.volume import Origin, Volume
 
 AUTO = "random-walker"
 """What ``auto`` is, for every set of modalities: fixed beforehand, not chosen by its outcome."""
+
+
+OWN_MODEL = "model:"
+"""Before the folder of the user's own model, see `model_folder`."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +42,23 @@ class MultiSource:
         ``find(stack, region=, seed=)``.
     most_voxels : int
         Of the working grid.
+    margin : float
+        How far the grid reaches beyond a region, in shares of its size.
     """
 
     title: str
     find: Callable[..., Cosegmentation]
     most_voxels: int = MOST_VOXELS
+    margin: float = 0.0
 
 
 MULTI_SOURCE = {
     "random-walker": MultiSource("random walker over all sources", cosegment),
+    "graph-cut": MultiSource("graph cut over all sources", by_graph_cut),
     "kfcm": MultiSource("kernel fuzzy C-means after non-local medians", by_clusters, CLUSTER_VOXELS),
     "region-growing": MultiSource("vector confidence connected", by_growing),
     "level-set": MultiSource("geodesic active contour", by_level_set),
+    "lesion-net": MultiSource("network trained on synthetic lesions", by_network, LEARNED_VOXELS, MARGIN),
 }
 
 
@@ -72,12 +84,12 @@ class Marks:
 
 def method_names() -> tuple[str, ...]:
     """All names; ``suv<value>`` and ``suvmax<percent>`` stand for any number."""
-    return ("auto", *MULTI_SOURCE, "suv<value>", "suvmax<percent>", "percist", *RULES)
+    return ("auto", *MULTI_SOURCE, "suv<value>", "suvmax<percent>", "percist", *RULES, OWN_MODEL + "<folder>")
 
 
 def is_method(name: str) -> bool:
     """Whether a text is the name of a method (and not, say, of a file)."""
-    if name in ("auto", "percist", *MULTI_SOURCE):
+    if name in ("auto", "percist", *MULTI_SOURCE) or name.startswith(OWN_MODEL):
         return True
     try:
         parse_threshold(name)
@@ -110,6 +122,8 @@ def segment(sources: tuple[Volume, ...], method: str = "auto", marks: Marks | No
     """
     marks = marks or Marks()
     name = AUTO if method == "auto" else method
+    if name.startswith(OWN_MODEL):
+        return segment_by_model(sources, name[len(OWN_MODEL) :], region=marks.region, seed=marks.seed)
     if name in MULTI_SOURCE:
         return _by_all_sources(sources, name, method, marks)
     if not is_method(name):
@@ -138,7 +152,9 @@ def first_pet(sources: tuple[Volume, ...], method: str) -> Volume:
 
 def _by_all_sources(sources: tuple[Volume, ...], name: str, asked: str, marks: Marks) -> Segmentation:
     method = MULTI_SOURCE[name]
-    stack = stack_sources(sources, region=marks.region, seed=marks.seed, most_voxels=method.most_voxels)
+    stack = stack_sources(
+        sources, region=marks.region, seed=marks.seed, most_voxels=method.most_voxels, margin=method.margin
+    )
     found = method.find(stack, region=marks.region, seed=marks.seed)
     geometry = sources[0].geometry
     mask = sample_array(found.probability.astype(np.float32), stack.geometry, geometry, order=1) >= 0.5

@@ -52,16 +52,18 @@ def cosegment(stack: Stack, *, region: Region | None = None, seed=None) -> Coseg
     coarse = coarse_outline(stack, region=region, seed=seed)
     band = BAND_VOXELS * coarse.resolution_mm
     trusts = trust_sources(stack, tolerance_mm=band)
-    lesion, rest = _seeds(stack, coarse.mask, band)
+    lesion, rest = band_seeds(stack, coarse.mask, band)
     weights = np.array([trust.weight for trust in trusts])
     probability = walk(stack.values, lesion, rest, weights)
     mask = fill_holes(keep_islands(probability >= 0.5, stack.geometry, most=1))
     shares = edge_shares(stack.values, mask, ~lesion & ~rest, weights)
     probability = np.where(mask, np.maximum(probability, 0.5), np.minimum(probability, np.nextafter(0.5, 0)))
-    return Cosegmentation(probability, _evidence(stack, coarse, trusts, shares), _notes(stack, coarse, trusts, shares))
+    return Cosegmentation(
+        probability, evidence_of(stack, coarse, trusts, shares), notes_of(stack, coarse, trusts, shares)
+    )
 
 
-def _seeds(stack: Stack, mask: np.ndarray, band: float) -> tuple[np.ndarray, np.ndarray]:
+def band_seeds(stack: Stack, mask: np.ndarray, band: float) -> tuple[np.ndarray, np.ndarray]:
     """What is surely lesion and surely not; a lesion thinner than the band keeps its deepest third."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1, 1:-1] * stack.spacing_mm
     away = ndimage.distance_transform_edt(~mask) * stack.spacing_mm
@@ -73,7 +75,8 @@ def _seeds(stack: Stack, mask: np.ndarray, band: float) -> tuple[np.ndarray, np.
     return (depth > min(band, 2 * depth.max() / 3)) & ~rest, rest & ~(depth > min(band, 2 * depth.max() / 3))
 
 
-def _evidence(stack: Stack, coarse: Coarse, trusts: tuple[Trust, ...], shares: np.ndarray) -> dict:
+def evidence_of(stack: Stack, coarse: Coarse, trusts: tuple[Trust, ...], shares: np.ndarray) -> dict:
+    """What a result leans on, as plain JSON types; `shares` of the sources in the contour's edges."""
     leading = stack.sources[coarse.driver]
     return {
         "leading_source": coarse.driver,
@@ -95,7 +98,8 @@ def _evidence(stack: Stack, coarse: Coarse, trusts: tuple[Trust, ...], shares: n
     }
 
 
-def _notes(stack: Stack, coarse: Coarse, trusts: tuple[Trust, ...], shares: np.ndarray) -> tuple[str, ...]:
+def notes_of(stack: Stack, coarse: Coarse, trusts: tuple[Trust, ...], shares: np.ndarray) -> tuple[str, ...]:
+    """The same for a person."""
     leading = stack.sources[coarse.driver]
     level = f"{coarse.level:.4g} {leading.unit}"
     where = f"leans on {leading.modality} ({leading.name}) for where the lesion is (level {level})"

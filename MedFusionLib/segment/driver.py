@@ -99,10 +99,14 @@ def _by_uptake(stack: Stack, number: int, source: Volume, region: Region | None,
         avid, level = _steepest(stack, number, sample, lesion, rest)
     if not avid.any():
         raise UsageError("No uptake at the marked place", "a lesion in the PET")
+    return Coarse(number, with_cold_parts(stack, avid), level, None, _resolution_mm(stack, number))
+
+
+def with_cold_parts(stack: Stack, avid: np.ndarray) -> np.ndarray:
+    """The living rim with what it encloses, (K, J, I) bool: gaps narrower than the lesion's radius are closed."""
     volume_mm3 = avid.sum() * stack.spacing_mm**3
     radius = CLOSING_SHARE * (3 * volume_mm3 / (4 * np.pi)) ** (1 / 3)
-    closed = fill_holes(close_mask(avid, stack.geometry, radius_mm=radius)) & stack.inside
-    return Coarse(number, closed, level, None, _resolution_mm(stack, number))
+    return fill_holes(close_mask(avid, stack.geometry, radius_mm=radius)) & stack.inside
 
 
 def _check_contrast(contrast: float) -> None:

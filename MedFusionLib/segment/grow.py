@@ -9,7 +9,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.region import Region
 from MedFusionLib.segment.consistency import trust_sources
 from MedFusionLib.segment.cosegment import BAND_VOXELS, Cosegmentation
-from MedFusionLib.segment.driver import coarse_outline, island_of, lesion_sample
+from MedFusionLib.segment.driver import coarse_outline, island_of, lesion_sample, with_cold_parts
 from MedFusionLib.segment.kernel_fcm import kernel_fuzzy_means
 from MedFusionLib.segment.morphology import close_mask, fill_holes
 from MedFusionLib.segment.nlem import euclidean_medians
@@ -21,24 +21,50 @@ CLUSTER_VOXELS = 100_000
 GROWING_WIDTH, GROWING_ROUNDS = 2.5, 5
 LEVEL_SET_ROUNDS = 300
 _CLOSING_MM = 3.0
+_DENOISED_BEYOND = 4
+"""Voxels around what is clustered that its denoising looks at."""
 _LEAST_SPREAD = 0.02
 
 
 def by_clusters(stack: Stack, *, region: Region | None = None, seed=None) -> Cosegmentation:
-    """Denoise every source by non-local Euclidean medians, cluster all of them, keep the lesion's cluster.
+    """Denoise every source by non-local Euclidean medians, cluster all of them, keep the lesion's clusters.
 
-    The lesion's cluster is the one that voxels at the seed (in a region with PET: the hottest tenth;
-    otherwise its middle) belong to most. Gaps of less than 6 mm and holes are closed.
+    Only the neighbourhood of the leading source's outline is clustered, about as many voxels outside as
+    inside: in a whole head a small lesion would get no cluster of its own. A cluster is the lesion's
+    when the larger share of its memberships lies in that outline. Gaps of less than 6 mm and holes
+    are closed, with PET or SPECT in the lead also cold parts, as in `driver.with_cold_parts`.
+
+    Raises
+    ------
+    UsageError
+        See `driver.coarse_outline`.
     """
-    features = np.stack([euclidean_medians(one) for one in _unit_range(stack)])
-    found = kernel_fuzzy_means(features, stack.inside)
-    sample = lesion_sample(stack)
-    memberships = np.zeros((len(found.memberships), *stack.geometry.shape))
-    memberships[:, stack.inside] = found.memberships
-    lesion = int(np.argmax(memberships[:, sample].mean(axis=1)))
-    mask = island_of(memberships.argmax(axis=0) == lesion, sample & stack.inside) & stack.inside
+    coarse = coarse_outline(stack, region=region, seed=seed)
+    near = _neighbourhood(stack, coarse.mask)
+    box = bounding_box(near, (_DENOISED_BEYOND,) * 3)
+    features = np.zeros_like(stack.values)
+    features[(slice(None), *box)] = [euclidean_medians(one[box]) for one in _unit_range(stack, near)]
+    found = kernel_fuzzy_means(features, near)
+    inside = coarse.mask[near]
+    share = found.memberships[:, inside].mean(axis=1) / np.maximum(found.memberships[:, ~inside].mean(axis=1), 1e-12)
+    lesion = np.zeros(stack.geometry.shape)
+    lesion[near] = found.memberships[share > 1].sum(axis=0)
+    mask = island_of(lesion >= 0.5, coarse.mask & near)
     mask = fill_holes(close_mask(mask, stack.geometry, radius_mm=_CLOSING_MM)) & stack.inside
-    return _result(stack, mask, {"clusters": len(found.centres)})
+    if stack.sources[coarse.driver].is_functional:  # a cold part looks like its surroundings
+        mask = with_cold_parts(stack, mask)
+    evidence = {"leading_source": coarse.driver, "level": coarse.level, "clusters": len(found.centres)}
+    return _result(stack, mask, {**evidence, "lesion_clusters": int((share > 1).sum())})
+
+
+def _neighbourhood(stack: Stack, mask: np.ndarray) -> np.ndarray:
+    """The mask and what lies around it, of about its own volume, where the lesion may be."""
+    away = ndimage.distance_transform_edt(~mask)
+    outside = np.sort(away[stack.inside & (away > 0)])
+    if not outside.size:
+        raise UsageError("The lesion fills the whole region", "a region with about 1 cm around the lesion")
+    reach = outside[min(int(mask.sum()), outside.size) - 1]
+    return stack.inside & (away <= reach)
 
 
 def by_growing(stack: Stack, *, region: Region | None = None, seed=None) -> Cosegmentation:
@@ -47,7 +73,7 @@ def by_growing(stack: Stack, *, region: Region | None = None, seed=None) -> Cose
     The confidence connected method on several sources: mean and covariance of what was found give
     the next round its ellipsoid (Mahalanobis distance). Starts from `lesion_sample`.
     """
-    features = _unit_range(stack)
+    features = _unit_range(stack, stack.inside)
     mask = lesion_sample(stack) & stack.inside
     sample = mask
     for _ in range(GROWING_ROUNDS):
@@ -87,11 +113,11 @@ def by_level_set(stack: Stack, *, region: Region | None = None, seed=None) -> Co
     return _result(stack, fill_holes(mask) & stack.inside, {"leading_source": coarse.driver, "level": coarse.level})
 
 
-def _unit_range(stack: Stack) -> np.ndarray:
-    """The sources, each scaled so that its 1st to 99th percentile in the region is 0..1, clipped."""
+def _unit_range(stack: Stack, inside: np.ndarray) -> np.ndarray:
+    """The sources, each scaled so that its 1st to 99th percentile inside is 0..1, clipped."""
     scaled = []
     for values in stack.values:
-        low, high = np.percentile(values[stack.inside], (1, 99))
+        low, high = np.percentile(values[inside], (1, 99))
         scaled.append(np.clip((values - low) / max(float(high - low), 1e-30), 0, 1))
     return np.stack(scaled)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -16,6 +16,26 @@ from MedFusionLib.units import SUV_BODY_WEIGHT
 from MedFusionLib.volume import Geometry, Volume
 
 ResampleLabels = Callable[[np.ndarray, Geometry, Geometry], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class BentSource:
+    """A source that a transform scales or bends: measured where it was scanned.
+
+    Parameters
+    ----------
+    volume : Volume
+        On its native grid, in its own space.
+    carry : callable
+        ``carry(labels, from_geometry, to_geometry)``: labels of the reference on its voxels.
+    to_reference : callable
+        A point (3,) of its space, RAS in mm, in the reference's.
+    """
+
+    volume: Volume
+    carry: ResampleLabels
+    to_reference: Callable[[np.ndarray], np.ndarray]
+
 
 SHELL_MM = 10.0
 """Thickness of the shell around a lesion that its contrast is measured against."""
@@ -40,7 +60,7 @@ UNITS = {
 
 
 def measure_lesions(
-    segmentation: Segmentation, sources: Sequence[Volume], resample_labels: ResampleLabels
+    segmentation: Segmentation, sources: Sequence[Volume | BentSource], resample_labels: ResampleLabels
 ) -> Segmentation:
     """The segmentation with measures of every segment.
 
@@ -52,8 +72,8 @@ def measure_lesions(
     ----------
     segmentation : Segmentation
         The lesions.
-    sources : sequence of Volume
-        On their native grids.
+    sources : sequence of Volume or BentSource
+        On their native grids; those that lie in the segmentation's space as plain volumes.
     resample_labels : callable
         ``resample_labels(labels, from_geometry, to_geometry)``, nearest neighbour.
 
@@ -69,14 +89,18 @@ def measure_lesions(
         ``sources``: per source modality, unit, voxels, min, max, mean, median, sd and the contrast
         to the surrounding shell (see `contrast`).
     """
-    on_grids = [
-        segmentation.labels
-        if source.geometry.same_grid(segmentation.geometry)
-        else resample_labels(segmentation.labels, segmentation.geometry, source.geometry)
-        for source in sources
-    ]
+    on_grids = [_carried(segmentation, source, resample_labels) for source in sources]
     measures = tuple(_measure(segmentation, segment, sources, on_grids) for segment in segmentation.segments)
     return replace(segmentation, measures=measures)
+
+
+def _carried(segmentation: Segmentation, source: Volume | BentSource, resample_labels: ResampleLabels) -> np.ndarray:
+    """The labels on a source's own voxels."""
+    if isinstance(source, BentSource):
+        return source.carry(segmentation.labels, segmentation.geometry, source.volume.geometry)
+    if source.geometry.same_grid(segmentation.geometry):
+        return segmentation.labels
+    return resample_labels(segmentation.labels, segmentation.geometry, source.geometry)
 
 
 def total_of(measures: Sequence[dict]) -> dict:
@@ -140,7 +164,8 @@ def contrast(volume: Volume, mask: np.ndarray, others: np.ndarray | None = None)
     return found
 
 
-def _measure(segmentation: Segmentation, segment: Segment, sources: Sequence[Volume], on_grids: list) -> dict:
+def _measure(segmentation: Segmentation, segment: Segment, sources: Sequence, on_grids: list) -> dict:
+    volumes = [one.volume if isinstance(one, BentSource) else one for one in sources]
     mask = segmentation.mask(segment)
     voxels = int(mask.sum())
     measures = {
@@ -148,11 +173,14 @@ def _measure(segmentation: Segmentation, segment: Segment, sources: Sequence[Vol
         "volume_ml": voxels * segmentation.geometry.voxel_volume_ml,
         "centroid_ras_mm": None,
         **(_shape(mask, segmentation.geometry) if voxels else {}),
-        "sources": [_statistics(source, labels, segment.label) for source, labels in zip(sources, on_grids)],
+        "sources": [_statistics(source, labels, segment.label) for source, labels in zip(volumes, on_grids)],
     }
-    for source, labels, statistics in zip(sources, on_grids, measures["sources"]):
+    for number, (source, statistics) in enumerate(zip(volumes, measures["sources"])):
         if source.modality == "PT" and source.unit == SUV_BODY_WEIGHT and statistics["voxels"]:
-            measures |= _uptake(source, labels == segment.label, statistics)
+            measures |= _uptake(source, on_grids[number] == segment.label, statistics)
+            if isinstance(sources[number], BentSource):
+                place = sources[number].to_reference(np.array(measures["suv_peak_ras_mm"]))
+                measures["suv_peak_ras_mm"] = [float(c) for c in place]
             break
     return measures
 

@@ -49,11 +49,8 @@ def walk(values: np.ndarray, lesion: np.ndarray, rest: np.ndarray, weights: np.n
     """
     if not lesion.any() or not rest.any():
         raise UsageError("A random walk without seeds", "seeds of lesion and of surroundings")
-    first, second = _neighbours(lesion.shape)
     free = ~(lesion | rest).ravel()
-    touched = free[first] | free[second]
-    first, second = first[touched], second[touched]
-    conductance = np.exp(-BETA * _edge_strength(values, first, second, weights)) + _LEAST_CONDUCTANCE
+    first, second, conductance = conductances(values, free, weights)
     size = lesion.size
     matrix = sparse.coo_matrix((conductance, (first, second)), shape=(size, size))
     matrix = (matrix + matrix.T).tocsr()
@@ -68,6 +65,26 @@ def walk(values: np.ndarray, lesion: np.ndarray, rest: np.ndarray, weights: np.n
         solved, _ = cg(laplacian, inflow, x0=start, rtol=_TOLERANCE, M=jacobi, maxiter=_MOST_ROUNDS)
         probability[unknown] = np.clip(solved, 0, 1)
     return probability.reshape(lesion.shape)
+
+
+def conductances(
+    values: np.ndarray, free: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of neighbours (flat indices) of which one is undecided, and how little parts them, 0 to 1.
+
+    Parameters
+    ----------
+    values : (S, K, J, I) float array
+        The sources.
+    free : (K * J * I,) bool array
+        Undecided voxels.
+    weights : (S,) array
+        How much each source counts.
+    """
+    first, second = _neighbours(values.shape[1:])
+    touched = free[first] | free[second]
+    first, second = first[touched], second[touched]
+    return first, second, np.exp(-BETA * _edge_strength(values, first, second, weights)) + _LEAST_CONDUCTANCE
 
 
 def edge_shares(values: np.ndarray, mask: np.ndarray, zone: np.ndarray, weights: np.ndarray) -> np.ndarray:

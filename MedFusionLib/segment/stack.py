@@ -66,6 +66,7 @@ def stack_sources(
     region: Region | None = None,
     seed: tuple[float, float, float] | None = None,
     most_voxels: int = MOST_VOXELS,
+    margin: float = 0.0,
 ) -> Stack:
     """Sample the sources around a region or a seed.
 
@@ -81,6 +82,8 @@ def stack_sources(
         A point in it, RAS in mm.
     most_voxels : int
         Sets the spacing of the grid, which is never finer than the finest source.
+    margin : float
+        The grid reaches this share of the region's size beyond it, on every side.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def stack_sources(
         raise UsageError(
             "Segmentation without a region or a seed", "a region or a seed", "Mark the tumour with --roi or --seed"
         )
-    low, high = _window(sources[0], region, seed)
+    low, high = _window(sources[0], region, seed, margin)
     geometry = _grid(low, high, sources, most_voxels)
     values, covered = zip(*(_sampled(source, geometry) for source in sources))
     inside = np.ones(geometry.shape, bool) if region is None else region.mask_on(geometry)
@@ -107,11 +110,12 @@ def stack_sources(
     return Stack(tuple(sources), geometry, np.stack(values), np.stack(covered), inside, place, region is not None)
 
 
-def _window(reference: Volume, region: Region | None, seed) -> tuple[np.ndarray, np.ndarray]:
+def _window(reference: Volume, region: Region | None, seed, margin: float) -> tuple[np.ndarray, np.ndarray]:
     """The box to work in: the region's or the seed's reach, within the reference's field of view."""
     low, high = np.array(reference.geometry.bounds_ras()).reshape(3, 2).T
     if region is not None:
         first, last = region.bounds_ras()
+        first, last = first - margin * (last - first), last + margin * (last - first)
     else:
         first, last = np.asarray(seed, np.float64) - SEED_REACH_MM, np.asarray(seed, np.float64) + SEED_REACH_MM
         if (np.asarray(seed) < low).any() or (np.asarray(seed) > high).any():

@@ -86,7 +86,7 @@ class _Run:
     def __init__(self, recipe: Recipe, options: TrainOptions, training: Training, history: dict) -> None:
         self.recipe, self.options, self.training, self.history = recipe, options, training, history
         self.started = self.saved = time.monotonic()
-        self.before = history["seconds"]
+        self.before = history["seconds"] - time.process_time()
 
     def work_off(self, data: Any, progress: Callable, cancelled: Callable[[], bool]) -> dict:
         total = self.recipe.steps
@@ -114,7 +114,7 @@ class _Run:
 
     def _note(self, number: int, terms: dict[str, float]) -> None:
         self.history["steps"] = number + 1
-        self.history["seconds"] = self.before + time.monotonic() - self.started
+        self.history["seconds"] = self.before + time.process_time()
         every = max(1, self.recipe.steps // POINTS_OF_THE_CURVE)
         if number % every == 0 or number + 1 == self.recipe.steps:
             self.history["curve"].append({"step": number, **{name: round(value, 6) for name, value in terms.items()}})

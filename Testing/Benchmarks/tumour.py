@@ -1,4 +1,6 @@
-"""The tables of Docs/tumour.md: ``python Testing/Benchmarks/tumour.py DATA_FOLDER [--quick] [--out FILE]``.
+"""The tables of Docs/tumour.md: ``python Testing/Benchmarks/tumour.py DATA_FOLDER [--only NAME] [--out FILE]``.
+
+``python tools/update_tumour.py FILE...`` puts them into the page.
 
 Every method on two patients with contours: the sarcoma sts_001 (CT, PET, MR; from the box of its
 GTV grown by 1 cm) and the glioma lgg_du7294 (FLAIR, T1 with contrast; from one click in its middle, and
@@ -9,8 +11,11 @@ how much the default depends on where box and click are.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
+import tarfile
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,6 +36,9 @@ from MedFusionLib.units import SUV_BODY_WEIGHT  # noqa: E402
 MARGIN_MM = 10.0
 TOLERANCE_MM = 3.0
 FUSIONS = ("average", "maximum", "laplacian", "dwt")
+SEGMENTED_BY = ("auto", "graph-cut", "kfcm", "level-set", "lesion-net")
+LIVER = (44.0, -2.0, -391.0)
+"""A point in the right lobe of the sarcoma patient, RAS in mm."""
 REPEATS = 20
 REFUSED = "refused"
 
@@ -41,6 +49,7 @@ class Patient:
     def __init__(self, sources: list, contours: dict) -> None:
         self.sources = {source.name: source for source in sources}
         self.contours = contours
+        self.whole_body = None
         labels, geometry = self.contour_of(sources[0])
         self.box = box_around(LabelRegion(labels, geometry), margin_mm=MARGIN_MM)
         self.middle = tuple(float(c) for c in geometry.to_ras(np.argwhere(labels).mean(axis=0)[::-1]))
@@ -59,7 +68,13 @@ def sarcoma(data: Path) -> Patient:
     folder = data / "sts_001" / "nifti"
     names = (("CT", "CT", "HU"), ("PET", "PT", "SUVbw"), ("MR_T1", "MR", "a.u."))
     sources = [mf.read_volume(folder / f"{n}_image.nii.gz", m, u, name=n) for n, m, u in names]
-    return Patient(sources, {n: _mask(folder / f"{n}_gtv.nii.gz") for n, _, _ in names})
+    patient = Patient(sources, {n: _mask(folder / f"{n}_gtv.nii.gz") for n, _, _ in names})
+    raw = data / "sts_001" / "raw_FDG_PET.tar.xz"
+    if raw.is_file():
+        with tempfile.TemporaryDirectory() as place, tarfile.open(raw) as archive:
+            archive.extractall(place, filter="data")
+            patient.whole_body = mf.read_volume(next(Path(place).rglob("image")))
+    return patient
 
 
 def glioma(data: Path) -> Patient:
@@ -90,6 +105,7 @@ def methods_table(leg: Patient, brain: Patient) -> list[str]:
     head = ["method", "sources", "Dice", "HD95 mm", f"NSD {TOLERANCE_MM:g} mm", "volume", "CPU s"]
     everything, mr = leg.pick("CT", "PET", "MR_T1"), brain.pick("flair", "t1c")
     lines = ["### Sarcoma, from the box of the GTV grown by 1 cm", "", *_head(head)]
+    lines.append(_row("percist", "PET, whole body", *score_percist(leg)))
     for name in ("auto", *(n for n in MULTI_SOURCE if n != "random-walker")):
         lines.append(_row(name, "CT + PET + MR", *score(leg, everything, name, Marks(region=leg.box))))
     for name in COMPARED:
@@ -101,6 +117,14 @@ def methods_table(leg: Patient, brain: Patient) -> list[str]:
     return lines
 
 
+def score_percist(leg: Patient) -> list[str]:
+    """PERCIST needs the liver, which only the original scanner series shows."""
+    if leg.whole_body is None:
+        return [REFUSED, "", "", "", ""]
+    contour = leg.contours["PET"]
+    return score(leg, (leg.whole_body,), "percist", Marks(region=leg.box, liver=LIVER), contour=contour)
+
+
 def hottest(patient: Patient) -> tuple[float, float, float]:
     """The hottest PET voxel of the contour: a click into the living rim, since the middle is necrotic."""
     pet, (labels, _) = patient.sources["PET"], patient.contours["PET"]
@@ -110,7 +134,7 @@ def hottest(patient: Patient) -> tuple[float, float, float]:
 
 def fused_table(leg: Patient, brain: Patient) -> list[str]:
     """Does segmenting the fused volume beat segmenting the sources?"""
-    lines = ["### Fused volume against sources", "", *_head(["patient", "segmented", "auto", "kfcm", "level-set"])]
+    lines = ["### Fused volume against sources", "", *_head(["patient", "segmented", *SEGMENTED_BY])]
     cases = (
         ("sarcoma", leg, ("CT", "PET"), Marks(region=leg.box, seed=hottest(leg))),
         ("glioma", brain, ("flair", "t1c"), Marks(seed=brain.middle)),
@@ -124,7 +148,7 @@ def fused_table(leg: Patient, brain: Patient) -> list[str]:
             rows.append((f"{' + '.join(names)} fused by {fusion}", (mf.fuse(mf.Case(sources), fusion).fused,)))
         for title, chosen in rows:
             known = contour if len(chosen) == 1 and chosen[0].modality == "OT" else patient.contour_of(chosen[0])
-            found = [score(patient, chosen, m, marks, contour=known)[0] for m in ("auto", "kfcm", "level-set")]
+            found = [score(patient, chosen, m, marks, contour=known)[0] for m in SEGMENTED_BY]
             lines.append(_row(words, title, *found))
     return lines
 
@@ -182,22 +206,30 @@ def speed_table(shape: tuple[int, int, int]) -> list[str]:
     return lines
 
 
+def tables(data: Path, only: str | None, *, quick: bool) -> dict[str, list[str]]:
+    """Lines of the tables by name; all, or only one."""
+    leg, brain = (None, None) if only == "speed" else (sarcoma(data), glioma(data))
+    made = {
+        "methods": lambda: methods_table(leg, brain),
+        "fused": lambda: fused_table(leg, brain),
+        "stability": lambda: stability_table(leg, brain, 3 if quick else REPEATS),
+        "speed": lambda: speed_table((40, 128, 128) if quick else (300, 512, 512)),
+    }
+    return {name: make() for name, make in made.items() if only in (None, name)}
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables; with --out also write them."""
+    """Print the tables; with --out also write them, as JSON."""
     parser = argparse.ArgumentParser(description="Segmentation of real tumours, every method")
     parser.add_argument("data", type=Path, help="the folder that holds sts_001 and lgg_du7294")
+    parser.add_argument("--only", choices=("methods", "fused", "stability", "speed"), help="one table")
     parser.add_argument("--quick", action="store_true", help="few repeats")
-    parser.add_argument("--out", type=Path, help="Markdown file")
+    parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args(arguments)
-    leg, brain = sarcoma(options.data), glioma(options.data)
-    lines = [
-        *methods_table(leg, brain), "", *fused_table(leg, brain), "",
-        *stability_table(leg, brain, 3 if options.quick else REPEATS), "",
-        *speed_table((40, 128, 128) if options.quick else (300, 512, 512)),
-    ]  # fmt: skip
-    print("\n".join(lines))
+    found = tables(options.data, options.only, quick=options.quick)
+    print("\n\n".join("\n".join(lines) for lines in found.values()))
     if options.out:
-        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -9,7 +9,7 @@ from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
     "convex", "convex-free", "densefuse", "densefuse-tuned", "emfusion", "fusiongan",
-    "ifcnn", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
+    "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
     "shearlet-cnn", "siamese", "u2fusion",
 )  # fmt: skip
 

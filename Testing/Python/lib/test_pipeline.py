@@ -268,6 +268,64 @@ def test_a_result_does_not_depend_on_the_number_of_threads():
     assert np.array_equal(one.contribution, two.contribution)
 
 
+def test_a_transform_that_scales_or_bends_leaves_the_numbers_of_a_lesion_as_they_were(tmp_path):
+    import SimpleITK as sitk
+
+    from MedFusionLib.segment import segmentation_from_labels
+
+    mr, pet = head_pair()
+    hot = pet.array > 0.6 * pet.array.max()
+    drawn = segmentation_from_labels(hot.astype(np.uint8), pet.geometry)
+    plain = mf.fuse(Case([mr, pet]), "average", tumour=drawn, force=True).tumour.measures[0]
+    scaled = np.diag([1.08, 0.95, 1.05, 1.0])  # reference to moving
+    away = replace(pet, geometry=Geometry(pet.geometry.shape, scaled @ pet.geometry.ijk_to_ras))
+    linear = write_transform(to_transform(scaled), tmp_path / "scaled.h5")
+    bent = sitk.BSplineTransformInitializer(sitk.GetImageFromArray(np.zeros((60, 60, 60), np.float32)), [3, 3, 3])
+    centre = (np.array(pet.geometry.bounds_ras()[::2]) + np.array(pet.geometry.bounds_ras()[1::2])) / 2 * [-1, -1, 1]
+    bent.SetTransformDomainOrigin((centre - 150).tolist())
+    bent.SetTransformDomainPhysicalDimensions([300.0] * 3)
+    bent.SetParameters(np.random.default_rng(0).uniform(-3, 3, len(bent.GetParameters())).tolist())
+    both = sitk.CompositeTransform([to_transform(scaled), bent])  # bent first
+    for transform in (linear, both):
+        moved = mf.fuse(Case([mr, away]), "average", transform=[transform], tumour=drawn, force=True).tumour.measures[0]
+        voxels = [one["sources"][1]["voxels"] for one in (moved, plain)]
+        assert moved["mtv_ml"] == pytest.approx(voxels[0] * away.geometry.voxel_volume_ml)  # the scanner's own voxels
+        assert set(np.float32([moved["suv_max"]])) <= set(pet.array.ravel())  # ... and its own values
+        if transform is linear:
+            assert voxels[0] == voxels[1]
+            for key in ("suv_max", "suv_mean", "suv_median", "suv_sd"):
+                assert moved[key] == pytest.approx(plain[key], rel=1e-6)
+            assert moved["suv_peak_ras_mm"] == pytest.approx(plain["suv_peak_ras_mm"], abs=3)
+        assert moved["volume_ml"] == plain["volume_ml"]  # the drawn labels stay what they are
+
+
+def test_labels_carried_through_a_bend_and_back_are_where_they_were():
+    import SimpleITK as sitk
+
+    from MedFusionLib.align import labels_in_moving_space, points_in_reference_space
+    from MedFusionLib.align.transform import map_points
+
+    grid = Geometry((40, 40, 40), np.diag([2.0, 2, 2, 1]))
+    k, j, i = np.indices(grid.shape)
+    ball = ((k - 20) ** 2 + (j - 18) ** 2 + (i - 22) ** 2 < 81).astype(np.uint8)
+    bent = sitk.BSplineTransformInitializer(sitk.GetImageFromArray(np.zeros((60, 60, 60), np.float32)), [2, 2, 2])
+    bent.SetTransformDomainOrigin([-120.0, -120.0, -40.0])
+    bent.SetTransformDomainPhysicalDimensions([160.0] * 3)
+    bent.SetParameters(np.random.default_rng(1).uniform(-20, 20, len(bent.GetParameters())).tolist())
+    inside = grid.to_ras(np.argwhere(ball)[::50, ::-1])
+    there = map_points(bent, inside)
+    assert np.linalg.norm(there - inside, axis=1).max() > 2
+    assert np.abs(points_in_reference_space(there, ball, grid, bent) - inside).max() < 0.1
+    carried = labels_in_moving_space(ball, grid, grid, bent)
+    hit = grid.to_ijk(there).round().astype(int)
+    assert carried[tuple(hit[:, ::-1].T)].mean() > 0.97  # what was inside is inside
+    assert labels_in_moving_space(np.zeros_like(ball), grid, grid, bent).sum() == 0
+    far = Geometry(
+        (4, 4, 4), np.diag([2.0, 2, 2, 1]) + np.eye(4)[:, 3:] * 0 + np.array([[0, 0, 0, 900]] + 3 * [[0] * 4])
+    )
+    assert labels_in_moving_space(ball, grid, far, bent).sum() == 0
+
+
 def test_a_rigid_transform_leaves_the_numbers_of_a_lesion_as_they_were(tmp_path):
     mr, pet = head_pair()
     plain = mf.fuse(Case([mr, pet]), "average", tumour="suv2.5", force=True)

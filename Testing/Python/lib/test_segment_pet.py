@@ -75,6 +75,15 @@ def test_all_rules_at_once_give_the_spread():
     assert compared.smallest_ml < inside.sum() * 0.064 < 1.3 * compared.largest_ml
     for one in compared.outcomes:
         assert one.tlg_g == pytest.approx(one.suv_mean * one.volume_ml)
+        assert 0 < one.dice <= 1 and one.hd95_mm >= 0 and 0 < one.nsd <= 1
+    assert compared.smallest_ml <= compared.vote_ml <= compared.largest_ml
+
+
+def test_rules_that_agree_agree_with_their_vote():
+    volume, _ = body()
+    compared = compare_rules(volume, seed=(20, 0, 20), rules=("suv2.5", "suv2.5", "suv2.5"))
+    assert all((one.dice, one.hd95_mm, one.nsd) == (1, 0, 1) for one in compared.outcomes)
+    assert compared.vote_ml == pytest.approx(compared.median_ml)
 
 
 def test_a_rule_that_refuses_does_not_stop_the_others():

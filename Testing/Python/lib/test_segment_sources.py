@@ -18,9 +18,10 @@ from MedFusionLib.region import BoxRegion, LabelRegion, box_around
 from MedFusionLib.segment import Marks, is_method, measure_agreement, segment
 from MedFusionLib.segment.catalogue import MULTI_SOURCE
 from MedFusionLib.segment.consistency import best_offset_mm, trust_sources
+from MedFusionLib.segment.graph_cut import cheapest_cut
 from MedFusionLib.segment.kernel_fcm import kernel_fuzzy_means
 from MedFusionLib.segment.nlem import euclidean_medians
-from MedFusionLib.segment.random_walker import walk
+from MedFusionLib.segment.random_walker import conductances, walk
 from MedFusionLib.segment.stack import stack_sources
 from MedFusionLib.segmentation import Segmentation, segment_type, segment_types
 from MedFusionLib.volume import Case, Geometry, Volume
@@ -87,6 +88,60 @@ def test_every_method_outlines_the_tumour_in_mr_and_ct(sources, name):
     box = BoxRegion(CENTRE, (60, 60, 60))
     found = segment((sources[2], sources[0]), name, Marks(seed=CENTRE, region=box))
     assert dice_of(found) > 0.8
+
+
+@pytest.mark.parametrize("name", [name for name in MULTI_SOURCE if name not in ("region-growing", "lesion-net")])
+def test_every_method_takes_the_cold_middle_with_pet(sources, name):
+    least = 0.8 if name == "kfcm" else 0.85
+    assert dice_of(segment(sources, name, Marks(region=BoxRegion(CENTRE, (60, 60, 60))))) > least
+
+
+def test_a_cut_is_the_cheapest_of_all():
+    rng = np.random.default_rng(3)
+    values, ratio = rng.random((2, 2, 3, 2)), rng.normal(0, 1.5, (2, 3, 2))
+    lesion, rest = np.zeros((2, 3, 2), bool), np.zeros((2, 3, 2), bool)
+    lesion[0, 0, 0], rest[1, 2, 1] = True, True
+    weights, open_voxels = np.array([1.0, 0.5]), ~(lesion | rest)
+    first, second, face = conductances(values, open_voxels.ravel(), weights)
+
+    def cost(mask):
+        flat = mask.ravel()
+        return face[flat[first] != flat[second]].sum() - ratio[mask & open_voxels].sum()
+
+    def masks():
+        for number in range(2 ** int(open_voxels.sum())):
+            mask = lesion.copy()
+            mask[open_voxels] = [bool(number >> bit & 1) for bit in range(int(open_voxels.sum()))]
+            yield mask
+
+    assert cost(cheapest_cut(values, ratio, lesion, rest, weights)) == pytest.approx(min(map(cost, masks())), abs=2e-3)
+
+
+def test_a_cut_needs_seeds_and_decides_nothing_where_nothing_is_open():
+    values, none, one = np.zeros((1, 2, 2, 2)), np.zeros((2, 2, 2), bool), np.zeros((2, 2, 2), bool)
+    one[0] = True
+    with pytest.raises(UsageError, match="seeds"):
+        cheapest_cut(values, values[0], none, one, np.ones(1))
+    assert np.array_equal(cheapest_cut(values, values[0], one, ~one, np.ones(1)), one)
+
+
+def test_clusters_find_a_small_lesion_in_a_large_region(sources):
+    mr = sources[2]
+    small = Volume(np.where(away(mr.geometry) <= 8, 900, mr.array), mr.geometry, "MR", units.ARBITRARY, "MR")
+    assert dice_of(segment((small,), "kfcm", Marks(seed=CENTRE)), radius=8) > 0.8
+
+
+def test_the_network_says_that_it_is_experimental_and_minds_no_order(sources):
+    marks = Marks(region=BoxRegion(CENTRE, (60, 60, 60)))
+    found = segment(sources, "lesion-net", marks)
+    assert any("experimental" in note for note in found.source.notes)
+    assert dice_of(found) > 0.6 and dice_of(segment(sources[::-1], "lesion-net", marks)) > 0.6
+
+
+def test_the_network_refuses_where_there_is_nothing_to_see(sources):
+    flat = Volume(np.full(sources[0].array.shape, 5.0), sources[0].geometry, "MR", units.ARBITRARY, "MR")
+    with pytest.raises(UsageError, match="are equal"):
+        segment((flat,), "lesion-net", Marks(region=BoxRegion(CENTRE, (60, 60, 60))))
 
 
 def test_the_default_is_the_same_for_every_order_and_repeats_exactly(sources):
