@@ -19,7 +19,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window, default_window, normalise
 from MedFusionLib.units import FUSION_INDEX
 from MedFusionLib.volume import Geometry, Volume
-from MedFusionScene.display import set_layers, set_opacity, show_colours, show_window, table_for
+from MedFusionScene.display import set_layers, set_opacity, show_colours, table_for
 from MedFusionScene.nodes import node_from_volume
 
 KINDS = ("checkerboard", "curtain-vertical", "curtain-horizontal", "curtain-cross", "edges", "difference")
@@ -104,8 +104,7 @@ class Overlay:
 
     def show_on(self, reference_node, scene) -> Comparison:
         """Make the node; call it in the main thread."""
-        node = node_from_volume(self.volume, scene, name=self.name)
-        show_window(node, self.window)
+        node = node_from_volume(self.volume, scene, name=self.name, window=self.window)
         show_colours(node, self.table)
         if self.hidden_below is not None:
             _hide_below(node, self.hidden_below)

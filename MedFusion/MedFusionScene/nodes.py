@@ -51,18 +51,12 @@ def volume_from_node(node, *, modality: str | None = None, unit: str | Unit | No
 
 
 def node_from_volume(volume: Volume, scene, *, name: str | None = None, window: Window | None = None):
-    """A scalar volume node with the volume's voxels, geometry, modality and unit.
+    """A scalar volume node with the volume's voxels, geometry, modality and unit, shown in a window.
 
-    With a window it takes a quarter of the time: Slicer need not look for one in the voxels.
+    Without a window Slicer looks for one, which takes several times as long as everything else.
     """
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name or volume.name)
-    if window is not None:
-        node.CreateDefaultDisplayNodes()
-        display = node.GetDisplayNode()
-        display.SetAutoWindowLevel(False)
-        display.SetAutoThreshold(False)
-        display.SetWindowLevelMinMax(window.lower, window.upper)
-    _fill(node, volume.array, volume.geometry)
+    _fill(node, volume.array, volume.geometry, None if window is None else (window.lower, window.upper))
     node.SetAttribute(MODALITY_ATTRIBUTE, volume.modality)
     if volume.source.frame_of_reference:
         node.SetAttribute(FRAME_ATTRIBUTE, volume.source.frame_of_reference)
@@ -74,10 +68,7 @@ def colour_node_from_array(colours: np.ndarray, geometry: Geometry, scene, name:
     """A colour volume node from (K, J, I, 3) uint8."""
     node = scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", name)
     node.SetVoxelVectorType(slicer.vtkMRMLVolumeNode.VoxelVectorTypeColorRGB)
-    _fill(node, colours, geometry)
-    # Slicer would stretch the contrast of colours as well
-    node.GetDisplayNode().SetAutoWindowLevel(False)
-    node.GetDisplayNode().SetWindowLevelMinMax(0, 255)
+    _fill(node, colours, geometry, (0, 255))  # Slicer would stretch the contrast of colours as well
     return node
 
 
@@ -122,7 +113,15 @@ def to_world(node) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(world)
 
 
-def _fill(node, array: np.ndarray, geometry: Geometry) -> None:
+def _fill(node, array: np.ndarray, geometry: Geometry, window: tuple[float, float] | None) -> None:
+    if window is not None:
+        # before there are voxels: Slicer looks for a window as soon as it sees some
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        if hasattr(display, "SetAutoThreshold"):  # colours have none
+            display.SetAutoThreshold(False)
+        display.SetWindowLevelMinMax(*window)
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array))
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy(geometry.ijk_to_ras.ravel().tolist())

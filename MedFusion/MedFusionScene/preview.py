@@ -20,12 +20,15 @@ from MedFusionLib.align.transform import map_points
 from MedFusionLib.colour import DEFAULT_TABLE, compose
 from MedFusionLib.engine import EngineOptions, run
 from MedFusionLib.intensity import Window, default_window, normalise
-from MedFusionLib.methods.base import FusionMethod
+from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.units import FUSION_INDEX
 from MedFusionLib.volume import Case, Geometry, Volume
-from MedFusionScene.display import kept_layers, show_colours, show_window
+from MedFusionScene.display import kept_layers, show_colours
 from MedFusionScene.nodes import colour_node_from_array, node_from_volume
+from MedFusionScene.preview_speed import MILLISECONDS
 
+QUICK_MILLISECONDS = 300
+"""A slice that takes longer does not follow the hand."""
 LARGEST = 512
 """Samples along an edge of an oblique slice."""
 _PARALLEL = 0.99999
@@ -132,6 +135,11 @@ class PreviewSources:
         axis, index = plane.cut
         return replace(reference, array=reference.array.take([index], axis).reshape(plane.grid.shape),
                        geometry=plane.grid)  # fmt: skip
+
+
+def is_quick(info: MethodInfo) -> bool:
+    """Whether a method is quick enough for a preview: by the catalogue, and by what was measured."""
+    return info.is_fast and MILLISECONDS.get(info.name, 0) <= QUICK_MILLISECONDS
 
 
 def plane_of(slice_node, reference: Geometry) -> Plane | None:
@@ -261,8 +269,7 @@ class PreviewLayer:
             node = colour_node_from_array(preview.colour, preview.plane.shown, scene, name)
         else:
             volume = Volume(preview.fused, preview.plane.shown, "OT", FUSION_INDEX, name)
-            node = node_from_volume(volume, scene, name=name)
-            show_window(node, Window(0.0, 1.0))
+            node = node_from_volume(volume, scene, name=name, window=Window(0.0, 1.0))
             show_colours(node, "grey")
         # it is no result: neither offered for choice nor saved with the scene
         node.SetHideFromEditors(True)

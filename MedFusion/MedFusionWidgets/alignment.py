@@ -22,6 +22,7 @@ class AlignmentSection:
     def __init__(self, ui, work, onMoved):
         self.ui, self.work = ui, work
         self._onMoved = onMoved
+        ui.forceCheckBox.visible = False
         self._nodes, self._moves = [], []
         self._problem, self._note = "", ""
         self._isEnabled, self._isJudged = True, False
@@ -57,6 +58,7 @@ class AlignmentSection:
             self.nudge.forget()
             self._moves.clear()
             self._note, self._isJudged = "", False
+            self._offerForce(False)
         self._isJudged = self._isJudged and problem == self._problem
         chosen = self.movingNode()
         self._nodes = list(nodes)
@@ -125,8 +127,15 @@ class AlignmentSection:
         self._note = words.format(model=model, before=found.metric_before, after=found.metric_after)
         return self._note
 
+    def _offerForce(self, isFail):
+        """Only what was judged to fail may be fused in spite of it, and every case anew."""
+        self.ui.forceCheckBox.visible = isFail
+        if not isFail:
+            self.ui.forceCheckBox.checked = False
+
     def _moved(self, *event):
         self._isJudged = False
+        self._offerForce(False)
         self._showChoices()
         self._startJudging()
         self._onMoved()
@@ -169,6 +178,7 @@ class AlignmentSection:
             "fail": _("The volumes do not line up and are not fused like this."),
         }
         self._isJudged = True
+        self._offerForce(verdict.status == "fail")
         self.ui.alignmentLabel.text = "\n".join(filter(None, [self._note, words[verdict.status], *verdict.reasons]))
 
     def _showProblem(self, error):

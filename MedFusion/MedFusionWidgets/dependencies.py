@@ -21,6 +21,7 @@ LIBRARIES = {
     "safetensors": "safetensors>=0.5",
 }
 LEAST_TORCH = (2, 6)
+LEAST_PYDICOM = 3
 
 
 def missingLibraries():
@@ -63,6 +64,17 @@ def ensureDependencies():
     return problem
 
 
+def dicomProblem():
+    """Why DICOM headers cannot be read in this Slicer; empty when they can. A bundled library is never upgraded."""
+    version = importlib.metadata.version("pydicom")
+    if int(version.partition(".")[0]) >= LEAST_PYDICOM:
+        return ""
+    return _(
+        "This Slicer brings pydicom {version}. Reading DICOM folders, SUV from headers and DICOM export need Slicer "
+        "5.12 or later. Load the series with Slicer's DICOM module instead."
+    ).format(version=version)
+
+
 def torchVersion():
     """The version of the installed PyTorch, read without importing it; empty when there is none."""
     try:
@@ -90,7 +102,7 @@ def _installLibraries(missing):
         logger.error("pip ended with code %s for %s", error.returncode, names)
         return _(
             "These libraries could not be installed: {names}. Connect to the internet and try again, or install "
-            "them from a folder of wheels."
+            "them from a folder of wheels (Docs/offline.md)."
         ).format(names=names)
     return ""
 

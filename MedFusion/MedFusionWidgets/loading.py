@@ -6,7 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedFusionWidgets.dependencies import ensureLibraries
+from MedFusionWidgets.dependencies import dicomProblem, ensureLibraries
 
 FILES = "NIfTI, NRRD, MHA, PNG, TIFF (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.png *.tif *.tiff)"
 
@@ -21,11 +21,17 @@ class LoadingSection:
         ui.sampleDataButton.connect("clicked()", self.onSampleData)
         ui.suvButton.connect("clicked()", self.onSuv)
         ui.suvButton.visible = False
+        self.setEnabled(True)
 
     def setEnabled(self, enabled):
         """Lock or free the section."""
-        for button in (self.ui.loadFolderButton, self.ui.loadFilesButton, self.ui.sampleDataButton, self.ui.suvButton):
+        for button in (self.ui.loadFilesButton, self.ui.sampleDataButton):
             button.enabled = enabled
+        problem = dicomProblem()
+        for button in (self.ui.loadFolderButton, self.ui.suvButton):
+            button.enabled = enabled and not problem
+            if problem:
+                button.toolTip = problem
 
     def refresh(self):
         """Offer SUV where a PET in Bq/ml is chosen."""
@@ -126,15 +132,12 @@ class LoadingSection:
         return _("{name} is in SUVbw (g/ml); the volume in Bq/ml stays in the scene.").format(name=made.GetName())
 
     def _add(self, volumes, notes):
-        from MedFusionScene.display import show_colours, show_window, table_for
+        from MedFusionScene.display import show_colours, table_for
         from MedFusionScene.nodes import node_from_volume
 
         made = []
         for volume in volumes:
-            node = node_from_volume(volume, slicer.mrmlScene)
-            window = _windowOf(volume)
-            if window is not None:
-                show_window(node, window)
+            node = node_from_volume(volume, slicer.mrmlScene, window=_windowOf(volume))
             show_colours(node, table_for(volume.modality))
             made.append(node)
             slicer.app.processEvents()

@@ -105,7 +105,7 @@ class MethodSection:
         citation = _("{sentence}\n{citation}").format(sentence=info.sentence, citation=info.citation)
         self.ui.methodLabel.text = citation
         self.ui.methodComboBox.toolTip = f"{citation}\n{info.reproduces}"
-        warnings = [getattr(info, "warning", "")]
+        warnings = [info.warning]
         if self.ui.modeComboBox.currentData == "volume" and 3 not in info.dims:
             warnings.append(_("This method works slice by slice only: choose another mode."))
         if self.ui.modeComboBox.currentData == "slice" and 2 not in info.dims:

@@ -122,6 +122,7 @@ class Panel:
         from MedFusionScene.segmentations import segmentation_from_node
 
         nodes, options, parameters = self.inputs.nodes(), self.methods.values(), self.parameters
+        options["force"] = bool(self.ui.forceCheckBox.checked)
         drawn = self.tumour.segmentation()
         tumour = None if drawn is None else segmentation_from_node(drawn)
         snapshots, fuse = take_snapshots(nodes), _fuseDetached if self.ui.processCheckBox.checked else _fuseHere

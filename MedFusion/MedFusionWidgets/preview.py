@@ -54,7 +54,7 @@ class PreviewSection:
             reason = _("The preview needs PyTorch.")
         elif info is None or len(self._sourceNodes()) < 2:
             reason = _("Choose volumes first.")
-        elif not info.is_fast:
+        elif not self._isQuick(info):
             reason = _("{title} takes too long for a preview.").format(title=info.title)
         self.ui.previewCheckBox.enabled = not reason and not self._isBusy
         if reason and self.ui.previewCheckBox.checked:
@@ -62,6 +62,11 @@ class PreviewSection:
             say(self.ui.previewLabel, reason)
         elif self.ui.previewCheckBox.checked and not self._isBusy:
             self._restart()
+
+    def _isQuick(self, info):
+        from MedFusionScene.preview import is_quick
+
+        return is_quick(info)
 
     def _toggled(self, isOn):
         say(self.ui.previewLabel, "")

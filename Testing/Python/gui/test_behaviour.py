@@ -1,12 +1,14 @@
 """What happens around the panel: reload, deleted nodes, closed scenes, missing PyTorch."""
 
 import importlib.machinery
+import importlib.metadata
 import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
+import slicer.util
 
 from MedFusionScene.bundle import open_bundle, save_bundle
 from MedFusionScene.nodes import node_from_volume, world_matrix
@@ -174,3 +176,32 @@ print("torch" in sys.modules and sys.modules["torch"] is None)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["pass", "checkerboard", "1", "True", "True"], done.stderr
+
+
+def test_what_does_not_line_up_is_fused_only_when_the_person_overrules_the_verdict(widget, nodes, stage, application):
+    far = application.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "far")
+    far.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.diag([1.0, 1, 1, 1]) + 5000 * np.eye(4, k=3)))
+    nodes[1].SetAndObserveTransformNodeID(far.GetID())
+    stage.settle(lambda: "do not line up" in widget.ui.alignmentLabel.text)
+    assert not widget.ui.forceCheckBox.isHidden()
+    widget.ui.methodComboBox.currentIndex = widget.ui.methodComboBox.findData("average")
+    widget.ui.applyButton.click()
+    assert "different places" in stage.dialogs[0]
+    assert widget.logic.getParameterNode().fusedVolume is None
+    widget.ui.forceCheckBox.checked = True
+    widget.ui.applyButton.click()
+    assert "Alignment fail" in widget.ui.statusLabel.text
+    assert widget.panel.result.provenance["parameters"]["forced"] is True
+    nodes[1].SetAndObserveTransformNodeID(None)
+    assert widget.ui.forceCheckBox.isHidden() and not widget.ui.forceCheckBox.checked
+
+
+def test_a_slicer_with_an_older_pydicom_says_what_it_cannot_do(module, stage, monkeypatch):
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.4.4" if name == "pydicom" else version(name))
+    widget = module.MedFusionWidget()
+    widget.setup()
+    assert not widget.ui.loadFolderButton.enabled and not widget.ui.suvButton.enabled
+    assert "5.12" in widget.ui.loadFolderButton.toolTip
+    assert widget.ui.loadFilesButton.enabled
+    widget.cleanup()

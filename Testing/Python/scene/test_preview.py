@@ -9,7 +9,7 @@ import MedFusionLib
 from MedFusionLib.methods.catalogue import create_method
 from MedFusionLib.volume import Case, Geometry
 from MedFusionScene.nodes import node_from_volume
-from MedFusionScene.preview import PreviewLayer, PreviewSources, plane_of
+from MedFusionScene.preview import PreviewLayer, PreviewSources, is_quick, plane_of
 from MedFusionScene.snapshot import take_snapshot
 from phantoms import head_pair, oblique_geometry
 
@@ -152,3 +152,9 @@ def test_a_volume_that_somebody_chose_meanwhile_stays_in_the_view(view, pair, sc
     composite.SetBackgroundVolumeID(nodes[1].GetID())
     layer.close()
     assert composite.GetBackgroundVolumeID() == nodes[1].GetID()
+
+
+def test_only_methods_that_were_measured_to_be_quick_are_previewed():
+    quick = {info.name for info in MedFusionLib.methods() if is_quick(info)}
+    assert {"average", "laplacian", "dwt"} <= quick
+    assert not quick & {"curvelet", "nsct", "csr", "densefuse"}  # seconds, by the table and by the catalogue
