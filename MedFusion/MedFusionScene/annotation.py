@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import vtk
 
 from MedFusionScene.captions import RESEARCH, describe_layers, describe_slice, edge_letters
@@ -73,17 +75,20 @@ class Annotations:
         Of Slicer or of the headless application.
     above_pixels : int
         As for `Annotation`.
+    renderer_of : callable
+        Gives the renderer of the slice view that a slice logic works for, None before the view is there.
     """
 
-    def __init__(self, application_logic, *, above_pixels: int = 0) -> None:
+    def __init__(self, application_logic, *, above_pixels: int = 0, renderer_of: Callable | None = None) -> None:
         self._logic, self._above = application_logic, above_pixels
+        self._renderer_of = renderer_of or renderer_of_logic
         self._made: dict = {}
 
     def refresh(self) -> None:
         """Annotate views that have come, let go of views that have gone."""
         logics = self._logic.GetSliceLogics()
         found = [logics.GetItemAsObject(n) for n in range(logics.GetNumberOfItems())] if logics is not None else []
-        renderers = {logic: _renderer_of(logic) for logic in found}
+        renderers = {logic: self._renderer_of(logic) for logic in found}
         for logic in set(self._made) - set(found):
             self._made.pop(logic).remove()
         for logic, renderer in renderers.items():
@@ -123,7 +128,7 @@ def place(actor, x: float, y: float, right_pixels: int, up_pixels: int) -> None:
     anchor.SetValue(right_pixels, up_pixels, 0)
 
 
-def _renderer_of(slice_logic):
-    """The renderer of the slice view that a logic works for; None before the view is there."""
+def renderer_of_logic(slice_logic):
+    """The renderer of the slice view that a logic works for; None where the logic does not know its view."""
     group = slice_logic.GetDisplayableManagerGroup()
     return group.GetRenderer() if group is not None else None

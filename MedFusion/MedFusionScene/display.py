@@ -23,6 +23,14 @@ def show_window(node, window: Window) -> None:
     display.SetWindowLevelMinMax(window.lower, window.upper)
 
 
+def window_shown(node) -> Window | None:
+    """The window that a volume node is displayed with now; None when it is not displayed, or the window is empty."""
+    display = node.GetDisplayNode()
+    if display is None or display.GetWindowLevelMin() >= display.GetWindowLevelMax():
+        return None
+    return Window(display.GetWindowLevelMin(), display.GetWindowLevelMax())
+
+
 def show_colours(node, table: str) -> None:
     """Display a scalar volume node through a colour table."""
     node.GetDisplayNode().SetAndObserveColorNodeID(colour_node(node.GetScene(), table).GetID())

@@ -140,6 +140,11 @@ def fit_views(application_logic, volume_node, through_ras: Sequence[float] | Non
     through_ras : (3,) sequence of float or None
         Where slices are cut, world RAS in mm; None takes the middle of the volume.
     """
+    bounds = [0.0] * 6
+    volume_node.GetRASBounds(bounds)
+    middle = [(bounds[2 * n] + bounds[2 * n + 1]) / 2 for n in range(3)]
+    # fitting alone snaps every view to slices of its own volume
+    place = [float(value) for value in (middle if through_ras is None else through_ras)]
     logics = application_logic.GetSliceLogics()
     for number in range(logics.GetNumberOfItems() if logics is not None else 0):
         logic = logics.GetItemAsObject(number)
@@ -148,8 +153,7 @@ def fit_views(application_logic, volume_node, through_ras: Sequence[float] | Non
             continue
         width, height = node.GetDimensions()[:2]
         logic.FitSliceToVolume(volume_node, width, height)
-        if through_ras is not None:
-            node.JumpSliceByOffsetting(*(float(value) for value in through_ras))
+        node.JumpSliceByOffsetting(*place)
         node.UpdateMatrices()
 
 

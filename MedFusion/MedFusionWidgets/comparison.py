@@ -64,14 +64,16 @@ class ComparisonBox:
 
     def _compare(self, run):
         from MedFusionScene.compare import overlay_of
+        from MedFusionScene.display import window_shown
         from MedFusionScene.snapshot import take_snapshot
 
         nodes, kind = [self._referenceNode(), self._movingNode()], self.ui.compareComboBox.currentData
         fixed, moved = (take_snapshot(node) for node in nodes)
-        position = self._crosshair()
+        position, windows = self._crosshair(), tuple(window_shown(node) for node in nodes)
 
         def work(progress, cancelled):
-            return overlay_of(kind, fixed.volume(), moved.volume(), transform=moved.transform, position_ras=position)
+            return overlay_of(kind, fixed.volume(), moved.volume(), transform=moved.transform, position_ras=position,
+                              windows=windows)  # fmt: skip
 
         comparison = run(work, nodes).show_on(nodes[0], slicer.mrmlScene)
         composites = self._keepViews()

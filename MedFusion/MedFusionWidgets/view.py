@@ -190,7 +190,9 @@ class ViewSection:
         from MedFusionScene.annotation import Annotations
 
         if self._annotations is None:
-            self._annotations = Annotations(slicer.app.applicationLogic(), above_pixels=SLICER_TEXT_PIXELS)
+            self._annotations = Annotations(
+                slicer.app.applicationLogic(), above_pixels=SLICER_TEXT_PIXELS, renderer_of=_rendererOf
+            )
         if self.ui.annotationCheckBox.checked:
             self._annotations.refresh()
         else:
@@ -242,3 +244,14 @@ class ViewSection:
     def _keep(self, name, value):
         if self.panel.parameters is not None:
             setattr(self.panel.parameters, name, value)
+
+
+def _rendererOf(sliceLogic):
+    """The renderer of a slice view; where the logic does not know its view, the layout does."""
+    from MedFusionScene.annotation import renderer_of_logic
+
+    found, layoutManager = renderer_of_logic(sliceLogic), slicer.app.layoutManager()
+    if found is not None or layoutManager is None:
+        return found
+    sliceWidget = layoutManager.sliceWidget(sliceLogic.GetSliceNode().GetLayoutName())
+    return sliceWidget.sliceView().renderWindow().GetRenderers().GetFirstRenderer() if sliceWidget else None

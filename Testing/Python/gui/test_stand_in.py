@@ -26,7 +26,9 @@ def test_the_stand_in_carries_documented_names_only(kind):
 @pytest.mark.parametrize("base", ["slicer.util", "slicer.app"])
 def test_the_module_uses_documented_functions_only(project_folder, base):
     of_qt = {"processEvents", "connect"}  # of QApplication itself; its signals are checked when they are connected
-    known = {*documented()[base].get("functions", ()), *documented()[base].get("methods", ()), *of_qt}
+    of_scripts = {"layoutManager"}  # of Slicer's script repository; the list of methods lacks what returns Qt widgets
+    facts = documented()[base]
+    known = {*facts.get("functions", ()), *facts.get("methods", ()), *of_qt, *of_scripts}
     used = set()
     files = [
         project_folder / "MedFusion" / "MedFusion.py",

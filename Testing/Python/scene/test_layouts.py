@@ -1,5 +1,7 @@
 """Hanging protocols: real layouts, real view nodes, the right volume in every view."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -7,6 +9,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from MedFusionLib.errors import UsageError
 from MedFusionLib.intensity import Window
+from MedFusionLib.volume import Geometry
 from MedFusionScene import logic
 from MedFusionScene.display import composite_nodes, show_window
 from MedFusionScene.hanging import LAYERS, Hanging, fit_views, follow_new_views, hang, hang_legends
@@ -195,6 +198,18 @@ def test_all_views_have_one_zoom_and_cut_through_one_place(application, scene, r
         assert cuts["Coronal"].GetElement(1, 3) == pytest.approx(-5.0)
     zooms = {tuple(slice_node(scene, role).GetFieldOfView()[:2]) for role in ("anatomy", "function", "fused")}
     assert len(zooms) == 1
+
+
+def test_without_a_place_all_views_cut_through_the_middle_of_the_reference(application, scene, mr, pet, open_slices):
+    open_slices("three-planes")
+    coarse = pet.geometry.ijk_to_ras @ np.diag([3.0, 3.0, 3.0, 1.0])
+    moved = replace(pet, array=pet.array[::3, ::3, ::3], geometry=Geometry(pet.array[::3, ::3, ::3].shape, coarse))
+    nodes = [node_from_volume(volume, scene) for volume in (mr, moved)]
+    hang(scene, Hanging(nodes))
+    fit_views(application.application_logic, nodes[0])
+    for plane, axis in (("Axial", 2), ("Coronal", 1), ("Sagittal", 0)):
+        cuts = [slice_node(scene, role, plane).GetSliceToRAS().GetElement(axis, 3) for role in ("anatomy", "function")]
+        assert cuts == pytest.approx([0.0, 0.0], abs=1e-6)
 
 
 def test_only_sources_in_real_units_get_a_legend_and_each_once(scene, result, open_slices):
