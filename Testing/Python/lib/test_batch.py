@@ -117,17 +117,22 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(manifest, undistur
         "average",
         "--no-reports",
     ]
-    for seconds in (2.5, 3.5):
+    out = tmp_path / "out"
+    for moment in (".partial-*", "sub-01/case.json"):  # in the middle of the first case, and after it
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(seconds)
-        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        until = time.monotonic() + 120
+        while not list(out.glob(moment)):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.005)
+        children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=30)
         assert not alive, "a worker outlived its parent"
-    subprocess.run(command, capture_output=True, check=False)
-    assert content(tmp_path / "out") == content(expected)
-    assert not list((tmp_path / "out").rglob(".partial-*"))
+    finished = subprocess.run([*command, "--json"], capture_output=True, check=False)
+    assert [case["resumed"] for case in json.loads(finished.stdout)["cases"]][:GOOD] == [True] + [False] * (GOOD - 1)
+    assert content(out) == content(expected)
+    assert not list(out.rglob(".partial-*"))
 
 
 def test_a_worker_that_is_killed_loses_only_its_own_case_and_runs_it_again(manifest, tmp_path):
