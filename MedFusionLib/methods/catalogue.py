@@ -14,6 +14,7 @@ from MedFusionLib.methods.convex import ConvexFusion
 from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
+from MedFusionLib.methods.ddcgan import DualDiscriminatorFusion
 from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.densefuse_tuned import TunedDenseFuseFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
@@ -55,6 +56,7 @@ from MedFusionLib.methods.siamese_nsst_curvelet import SiameseShearletCurveletFu
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
+from MedFusionLib.methods.tumour_gan import TumourGuidedFusion
 from MedFusionLib.methods.u2fusion import UnifiedFusion
 from MedFusionLib.methods.variational import VariationalFusion
 from MedFusionLib.methods.vgg16_fast import Vgg16Fast
@@ -109,6 +111,8 @@ CATALOGUE: tuple[type, ...] = (
     PMGIFusion,
     SDNetFusion,
     FusionGANFusion,
+    DualDiscriminatorFusion,
+    TumourGuidedFusion,
     SiameseLaplacianFusion,
     SiameseContourletFusion,
     SiameseShearletCurveletFusion,

@@ -34,8 +34,8 @@ class FusionGANFusion:
         weights=card("fusiongan")["sha256"],
         invention=invention_of("fusiongan"),
         is_symmetric=False,
-        identity_psnr=15.0,
-        memory_factor=300.0,
+        identity_psnr=20.0,
+        memory_factor=60.0,
     )
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:

@@ -59,6 +59,7 @@ RECIPE = Recipe(
         "discriminator only, which is held back while it is ahead; "
         f"{STEPS} steps of 4 crops of {SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, the anatomical one first, for comparison; no diagnosis",
     },
 )
