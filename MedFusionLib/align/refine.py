@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -11,18 +12,20 @@ from MedFusionLib.align.pose import AFFINE_AXES, affine_matrix, climb
 from MedFusionLib.align.resample import resample_labels_to, resample_to
 from MedFusionLib.align.similarity import coded
 from MedFusionLib.align.transform import joined, ras_matrix, to_transform
-from MedFusionLib.errors import Cancelled
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.volume import Geometry, Volume
 
 SPACING_MM = 2.0
 SAMPLES = 60_000
+SPLINE_SAMPLES = 20_000
 BINS = 40
 SEED = 121_212
 CONTROL_POINTS_MM = 40.0
 SPLINE_ITERATIONS = 20
+SPLINE_EVALUATIONS = 60
+_ASK_SECONDS = 0.05
 _STEPS = (1.0, 0.5, 0.25, 0.12)
-_AFFINE_STEPS = (4.0, 2.0, *_STEPS)
+_AFFINE_STEPS = (2.0, *_STEPS)
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -50,9 +53,7 @@ def refine(
     D. Mattes et al., "PET-CT image registration in the chest using free-form deformations", IEEE
     Transactions on Medical Imaging 22 (2003) 120-128.
     """
-    pair = Comparison(
-        reference, moving, start, spacing_mm=SPACING_MM, most_samples=SAMPLES, everywhere=True, masks=masks
-    )
+    pair = Comparison(reference, moving, start, spacing_mm=SPACING_MM, most_samples=SAMPLES, masks=masks)
     numbers = climb(pair.at, np.zeros(6), steps=_STEPS, axes=pair.axes).numbers
     progress(6, 10)
     if model != "rigid":
@@ -67,10 +68,12 @@ def refine(
         return found
     images = [_image(volume) for volume in (reference, moving)]
     stencils = [_mask_image(volume, mask) for volume, mask in zip((reference, moving), masks)]
-    return _refine_spline(images, stencils, found, lambda done, total: progress(7, 10))
+    found = _refine_spline(images, stencils, found)
+    progress(8, 10)
+    return found
 
 
-def _refine_spline(images, stencils, linear, progress):
+def _refine_spline(images, stencils, linear):
     import SimpleITK as sitk
 
     fixed = images[0]
@@ -78,10 +81,13 @@ def _refine_spline(images, stencils, linear, progress):
     mesh = [max(1, round(length / CONTROL_POINTS_MM)) for length in lengths]
     spline = sitk.BSplineTransformInitializer(fixed, mesh, order=3)
     method = _method(images, stencils)
-    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=SPLINE_ITERATIONS)
+    method.SetOptimizerAsLBFGSB(
+        gradientConvergenceTolerance=1e-5, numberOfIterations=SPLINE_ITERATIONS,
+        maximumNumberOfFunctionEvaluations=SPLINE_EVALUATIONS,
+    )  # fmt: skip
     method.SetMovingInitialTransform(linear)
     method.SetInitialTransform(spline, inPlace=True)
-    _execute(method, images, progress)
+    _execute(method, images)
     return sitk.CompositeTransform([linear, spline])
 
 
@@ -92,7 +98,7 @@ def _method(images, stencils):
     method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    share = min(1.0, SAMPLES / images[0].GetNumberOfPixels())
+    share = min(1.0, SPLINE_SAMPLES / images[0].GetNumberOfPixels())
     method.SetMetricSamplingPercentage(share, seed=SEED)
     method.SetInterpolator(sitk.sitkLinear)
     if stencils[0] is not None:
@@ -102,31 +108,34 @@ def _method(images, stencils):
     return method
 
 
-def _execute(method, images, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-    """Run; an exception must not cross ITK, so that a cancel stops the optimiser first."""
+def _execute(method, images) -> None:
+    """Run in a thread of its own: ITK's L-BFGS-B cannot be stopped, and a person who cancels should not wait.
+
+    The thread of a cancelled run ends by itself, after at most `SPLINE_EVALUATIONS` looks at the similarity.
+    """
     import SimpleITK as sitk
 
-    cancelled = []
+    failed = []
 
-    def look() -> None:
+    def work() -> None:
         try:
-            checkpoint()
-            progress(method.GetOptimizerIteration(), 100)
-        except Cancelled as error:
-            cancelled.append(error)
-            method.StopRegistration()
+            method.Execute(*images)
+        except RuntimeError as error:
+            failed.append(error)
 
-    method.AddCommand(sitk.sitkIterationEvent, look)
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     # the order of sums depends on the number of threads, and the last digits on the order
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    worker = threading.Thread(target=work, name="medfusion-spline")
+    worker.start()
     try:
-        method.Execute(*images)
+        while worker.is_alive():
+            worker.join(_ASK_SECONDS)
+            checkpoint()
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-        method.RemoveAllCommands()
-    if cancelled:
-        raise cancelled[0]
+    if failed:
+        raise failed[0]
 
 
 def _image(volume: Volume):
