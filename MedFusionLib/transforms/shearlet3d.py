@@ -13,6 +13,10 @@ from MedFusionLib.transforms.frequency import axis_frequencies, extend, hat, low
 
 CHUNK_SAMPLES = 1 << 18
 """Samples of the spectrum handled at once: transforms of more than this fall out of the cache."""
+HELD_SAMPLES = 40_000_000
+"""Complex samples of a band held at once: 320 MB. Larger bands are made anew for every range of the first axis."""
+LEAST_ROWS = 32
+"""Along the first axis, held however large the rows are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +55,16 @@ class ShearletBank:
         """Detail bands from fine to coarse, then the base, of a volume (S, D, H, W); they sum to it.
 
         Each band is a function of a range of the first and one of the second axis, which gives the
-        band (S, D, H, W) there, valid until the next band is asked for.
+        band (S, D, H, W) there, valid until the next band is asked for. Asking for ranges of the first
+        axis in rising order is quickest.
         """
         spectrum = _spectrum(volume, self.lengths)
-        work = torch.empty_like(spectrum)
+        columns, sources = spectrum.shape[:2]
+        per_row = columns * sources * self.shape[1]
+        rows = min(self.shape[0], max(HELD_SAMPLES // per_row, LEAST_ROWS))
+        work = spectrum.new_empty(columns, sources, rows, self.shape[1])
         for window in self._windows(volume.device):
-            for start in range(0, len(spectrum), _columns(spectrum)):
-                checkpoint()
-                part = slice(start, start + _columns(spectrum))
-                product = torch.mul(spectrum[part], window(part)[:, None], out=work[part])
-                work[part] = torch.fft.ifft2(product)
-            yield lambda first, second: self._block(work, first, second)
-
-    def _block(self, work: Tensor, first: slice, second: slice) -> Tensor:
-        half = work[:, :, : self.shape[0], : self.shape[1]][:, :, first, second].permute(1, 2, 3, 0).contiguous()
-        return torch.fft.irfft(half, n=self.lengths[2], dim=-1)[..., : self.shape[2]]
+            yield _Band(spectrum, window, work, self)
 
     def _windows(self, device) -> Iterator[Callable[[slice], Tensor]]:
         """Functions that give the window of a range of columns, (columns, D', H')."""
@@ -79,6 +78,35 @@ class ShearletBank:
                     for second in range(count):
                         yield _Window(grid, plane_ends, level, axis, (first, second), count)
         yield _Base(grid, len(self.steps))
+
+
+class _Band:
+    """One band of a volume, of which `work` holds a range of the first axis, still transformed along the last one."""
+
+    def __init__(self, spectrum: Tensor, window: Callable[[slice], Tensor], work: Tensor, bank: ShearletBank) -> None:
+        self.spectrum, self.window, self.work, self.bank = spectrum, window, work, bank
+        self.held = slice(0, 0)
+
+    def __call__(self, first: slice, second: slice) -> Tensor:
+        """The band (S, D, H, W) in these ranges."""
+        depth = self.bank.shape[0]
+        first, second = (slice(*each.indices(n)[:2]) for each, n in zip((first, second), self.bank.shape))
+        if first.stop - first.start > self.work.shape[2]:
+            self.work = self.work.new_empty(*self.work.shape[:2], depth, self.work.shape[3])
+        if not self.held.start <= first.start <= first.stop <= self.held.stop:
+            start = min(first.start, depth - self.work.shape[2])
+            self._hold(slice(start, start + self.work.shape[2]))
+        inside = slice(first.start - self.held.start, first.stop - self.held.start)
+        half = self.work[:, :, inside, second].permute(1, 2, 3, 0).contiguous()
+        return torch.fft.irfft(half, n=self.bank.lengths[2], dim=-1)[..., : self.bank.shape[2]]
+
+    def _hold(self, rows: slice) -> None:
+        for start in range(0, len(self.spectrum), _columns(self.spectrum)):
+            checkpoint()
+            part = slice(start, start + _columns(self.spectrum))
+            product = torch.fft.ifft2(self.spectrum[part] * self.window(part)[:, None])
+            self.work[part] = product[:, :, rows, : self.work.shape[3]]
+        self.held = rows
 
 
 @dataclass(frozen=True, eq=False)

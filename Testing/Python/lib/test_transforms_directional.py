@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from MedFusionLib.transforms import shearlet3d
 from MedFusionLib.transforms.contourlet import Contourlets
 from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
 from MedFusionLib.transforms.dual_tree import DualTree
@@ -67,6 +68,18 @@ def test_blocks_of_a_volume_band_are_cut_from_it():
     for block in bank.bands(volume):
         whole = block(slice(None), slice(None)).clone()
         assert torch.equal(block(slice(3, 8), slice(2, 9)), whole[:, 3:8, 2:9])
+
+
+def test_a_volume_band_held_in_ranges_is_the_same_as_held_whole(monkeypatch):
+    volume = noise((2, 14, 9, 10))
+    bank = ShearletBank((14, 9, 10), (20, 9, 16), (1, 1, 1), (2,))
+    whole = [block(slice(None), slice(None)).clone() for block in bank.bands(volume)]
+    monkeypatch.setattr(shearlet3d, "HELD_SAMPLES", 1)
+    monkeypatch.setattr(shearlet3d, "LEAST_ROWS", 6)
+    for block, expected in zip(bank.bands(volume), whole):
+        for start, stop in ((0, 5), (3, 9), (8, 14), (2, 6)):
+            assert torch.equal(block(slice(start, stop), slice(1, 8)), expected[:, start:stop, 1:8])
+        assert torch.equal(block(slice(None), slice(None)), expected)
 
 
 @pytest.mark.parametrize("tiling", TILINGS.values(), ids=TILINGS)
