@@ -11,8 +11,8 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.result import FusionResult
 from MedFusionLib.volume import Case
 from MedFusionScene.hanging import follow_new_views
-from MedFusionScene.nodes import check_kind, to_world
-from MedFusionScene.segmentations import segmentation_from_node
+from MedFusionScene.nodes import check_kind, to_world, world_geometry
+from MedFusionScene.segmentations import on_grid_of, segmentation_from_node
 from MedFusionScene.show import ResultNodes, show_result
 from MedFusionScene.snapshot import Snapshot, take_snapshot
 
@@ -62,7 +62,7 @@ def fuse_nodes(
             raise UsageError("A transform was given for volumes that are under a bending one", "one of the two")
         options["transform"] = transforms
     if hasattr(tumour, "GetSegmentation"):
-        tumour = segmentation_from_node(tumour)
+        tumour = on_grid_of(segmentation_from_node(tumour), [world_geometry(node) for node in nodes])
     result = MedFusionLib.fuse(case, method, mode, device, precision, tumour=tumour,
                                progress=progress, cancelled=cancelled, **options)  # fmt: skip
     return show(result, nodes, scene, name=name).main

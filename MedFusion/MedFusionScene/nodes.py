@@ -92,6 +92,14 @@ def set_unit(node, unit: Unit) -> None:
         node.SetVoxelValueQuantity(quantity)
 
 
+def world_geometry(node) -> Geometry | None:
+    """The grid of a volume node in the world; None under a transform that bends space."""
+    parent = node.GetParentTransformNode()
+    if parent is not None and not parent.IsTransformToWorldLinear():
+        return None
+    return Geometry(node.GetImageData().GetDimensions()[::-1], world_matrix(node))
+
+
 def to_world(node) -> np.ndarray:
     """(4, 4) from a node's own RAS to world RAS in mm, through all of its parent transforms.
 

@@ -13,7 +13,7 @@ from MedFusionLib.intensity import Window
 from MedFusionLib.result import FusionResult, Verdict
 from MedFusionLib.units import UNKNOWN
 from MedFusionLib.volume import FUNCTIONAL_MODALITIES, Case, Geometry, Volume
-from MedFusionScene.nodes import modality_of, volume_from_node
+from MedFusionScene.nodes import modality_of, volume_from_node, world_geometry
 from MedFusionScene.result_nodes import (
     COLOUR_REFERENCE,
     MAP_REFERENCES,
@@ -23,7 +23,7 @@ from MedFusionScene.result_nodes import (
     SOURCE_REFERENCE,
     ResultNodes,
 )
-from MedFusionScene.segmentations import segmentation_from_node
+from MedFusionScene.segmentations import on_grid_of, segmentation_from_node
 from MedFusionScene.snapshot import take_snapshot
 from MedFusionScene.transforms import transform_from_node
 
@@ -183,6 +183,7 @@ def _tumour(nodes: ResultNodes, said: dict):
         found = segmentation_from_node(nodes.segmentation)
     except MedFusionError:  # emptied by hand meanwhile
         return None
+    found = on_grid_of(found, [world_geometry(node) for node in (nodes.fused, *nodes.sources)])
     measures = tuple(said.get("segments", ()))
     voxel_ml = float(np.prod(found.geometry.spacing_mm)) / 1000
     now = [int((found.labels == segment.label).sum()) * voxel_ml for segment in found.segments]

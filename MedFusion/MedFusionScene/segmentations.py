@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import slicer
 import vtk
@@ -69,6 +72,35 @@ def segmentation_from_node(node) -> Segmentation:
     segments = tuple(_segment(node, number) for number in range(node.GetSegmentation().GetNumberOfSegments()))
     # the labels are a view of memory that ends with the merged image
     return Segmentation(labels.copy(), Geometry(labels.shape, to_world(node) @ ijk_to_ras), segments)
+
+
+def on_grid_of(segmentation: Segmentation, grids: Sequence[Geometry | None]) -> Segmentation:
+    """The segmentation on the grid of a volume that it was drawn on.
+
+    A scene keeps labels as the box around them; exports and measures know the slices of whole volumes.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        As `segmentation_from_node` gives it.
+    grids : sequence of Geometry or None
+        Grids to choose from; the first one whose voxels are those of the labels is taken.
+
+    Returns
+    -------
+    Segmentation
+        The same one when the labels lie on none of the grids.
+    """
+    labels, box = segmentation.labels, segmentation.geometry
+    for grid in filter(None, grids):
+        step = np.linalg.inv(grid.ijk_to_ras) @ box.ijk_to_ras
+        first = np.rint(step[:3, 3]).astype(int)[::-1]
+        aligned = np.allclose(step[:3, :3], np.eye(3), atol=1e-4) and np.allclose(step[:3, 3], first[::-1], atol=1e-2)
+        if aligned and (first >= 0).all() and (first + labels.shape <= grid.shape).all():
+            whole = np.zeros(grid.shape, labels.dtype)
+            whole[tuple(slice(start, start + count) for start, count in zip(first, labels.shape))] = labels
+            return replace(segmentation, labels=whole, geometry=grid)
+    return segmentation
 
 
 def _check_overlap(node) -> None:

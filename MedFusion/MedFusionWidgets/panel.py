@@ -41,7 +41,7 @@ class Panel:
         self.tumour = TumourSection(ui, self.work, self)
         self.view = ViewSection(ui, self)
         self.export = ExportSection(ui, self)
-        self.shortcuts = Shortcuts(ui.viewCollapsibleButton, self.view, ui.compareButton.click)
+        self.shortcuts = Shortcuts(ui.viewCollapsibleButton, self.view, lambda: ui.compareButton.click())
         self._sections = [
             self.inputs, self.loading, self.methods, self.alignment, self.preview, self.tumour, self.export
         ]  # fmt: skip
@@ -54,6 +54,7 @@ class Panel:
         """Connect the widgets to a parameter node."""
         self.disconnectGui()
         self.parameters = parameters
+        self.view.welcome(parameters)
         self._guiTag = parameters.connectGui(self.ui)
         self.methods.show(**{name: getattr(parameters, name) for name in REMEMBERED})
         self.tumour.show(parameters.tumourMethod)
@@ -119,12 +120,14 @@ class Panel:
         """Fuse in a thread or a process, then show the result in the main thread."""
         from MedFusionLib.errors import UsageError
         from MedFusionScene.logic import case_of, show, take_snapshots
-        from MedFusionScene.segmentations import segmentation_from_node
+        from MedFusionScene.nodes import world_geometry
+        from MedFusionScene.segmentations import on_grid_of, segmentation_from_node
 
         nodes, options, parameters = self.inputs.nodes(), self.methods.values(), self.parameters
         options["force"] = bool(self.ui.forceCheckBox.checked)
         drawn = self.tumour.segmentation()
-        tumour = None if drawn is None else segmentation_from_node(drawn)
+        grids = [world_geometry(node) for node in nodes]
+        tumour = None if drawn is None else on_grid_of(segmentation_from_node(drawn), grids)
         snapshots, fuse = take_snapshots(nodes), _fuseDetached if self.ui.processCheckBox.checked else _fuseHere
 
         def work(progress, cancelled):

@@ -26,6 +26,7 @@ class FusionParameters:
     overlay - Whether tumours are drawn.
     protocol, shown, trustMap - Layout, what its fused views show, and the map of trust on top of that.
     projection, projectionAngle - What the projection shows, and from where (degrees).
+    isFamiliar - Whether the person's preferences were taken over into this scene.
     legend, annotation, crosshair - Whether legends, text and the linked crosshair are drawn.
     """
 
@@ -54,3 +55,4 @@ class FusionParameters:
     legend: bool = True
     annotation: bool = True
     crosshair: bool = False
+    isFamiliar: bool = False

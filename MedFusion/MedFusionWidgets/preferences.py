@@ -11,6 +11,6 @@ def remember(name, value):
     qt.QSettings().setValue(PREFIX + name, value)
 
 
-def remembered(name, default):
-    """The person's last choice as text, or the default."""
-    return slicer.util.settingsValue(PREFIX + name, default, str)
+def remembered(name, default, converter=str):
+    """The person's last choice, or the default."""
+    return slicer.util.settingsValue(PREFIX + name, default, converter)

@@ -12,6 +12,7 @@ SLICER_TEXT_PIXELS = 54
 """Height of the names of volumes that 3D Slicer writes into the lower left corner of its slice views."""
 OPACITY_STEP = 0.1
 CHOICES = ("protocol", "shown")
+SWITCHES = ("legend", "annotation")
 
 
 class ViewSection:
@@ -31,12 +32,22 @@ class ViewSection:
         isChosen(ui.protocolComboBox, self.onLayout)
         isChosen(ui.shownComboBox, self.onShown)
         isChosen(ui.mapComboBox, self.onMap)
+        isChosen(ui.projectionComboBox, lambda: self._keep("projection", ui.projectionComboBox.currentData))
         ui.opacitySlider.connect("valueChanged(double)", self.setOpacity)
         # only the person's click: opening the module must not show what somebody hid
         ui.overlayCheckBox.connect("clicked(bool)", self.setOverlay)
-        ui.legendCheckBox.connect("clicked(bool)", lambda shown: self._hangLegends())
-        ui.annotationCheckBox.connect("clicked(bool)", lambda shown: self._annotate())
+        ui.legendCheckBox.connect("clicked(bool)", self.setLegends)
+        ui.annotationCheckBox.connect("clicked(bool)", self.setAnnotations)
         ui.crosshairCheckBox.connect("clicked(bool)", self.setCrosshair)
+
+    def welcome(self, parameters):
+        """Take the person's preferences over into a new scene, before the widgets follow its parameters."""
+        if parameters.isFamiliar:
+            return
+        parameters.opacity = min(1.0, max(0.0, remembered("opacity", parameters.opacity, float)))
+        for name in SWITCHES:
+            setattr(parameters, name, remembered(name, getattr(parameters, name), slicer.util.toBool))
+        parameters.isFamiliar = True
 
     def show(self, parameters):
         """Show what was chosen in this scene; in a new one, what the person chose last."""
@@ -119,6 +130,7 @@ class ViewSection:
         """0 shows the anatomy only, 1 the function only."""
         from MedFusionScene.display import composite_nodes, set_opacity
 
+        remember("opacity", opacity)
         sources = {node.GetID() for node in self._alive()}
         for composite in composite_nodes(slicer.mrmlScene):
             # views that show something else belong to other modules
@@ -137,6 +149,16 @@ class ViewSection:
             display = slicer.mrmlScene.GetNthNodeByClass(number, kind).GetDisplayNode()
             if display is not None:
                 display.SetVisibility(shown)
+
+    def setLegends(self, shown):
+        """Draw the colour legends, or not."""
+        remember("legend", shown)
+        self._hangLegends()
+
+    def setAnnotations(self, shown):
+        """Write series, date, window and slice into the views, or not."""
+        remember("annotation", shown)
+        self._annotate()
 
     def setCrosshair(self, shown):
         """Draw the crosshair that links the views, or not."""

@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python Testing/Benchmarks/run.py [--quick] [--only speed|quality] [--out DIR]``.
+"""Run the benchmarks: ``python Testing/Benchmarks/run.py [--quick] [--only speed|cost|quality|display] [--out DIR]``.
 
 Every figure of speed is a ratio of two medians taken in this process, one thread each, so that the speed of
 the machine cancels. Prints a Markdown table; with ``--out`` also writes results.json and
@@ -20,9 +20,9 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     # read by the numerical libraries when they are first imported
     os.environ[variable] = "1"
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "Testing" / "support")]
+sys.path[:0] = [str(PROJECT), str(PROJECT / "MedFusion"), str(PROJECT / "Testing" / "support")]
 
-SUITES = ("speed", "cost", "quality")
+SUITES = ("speed", "cost", "quality", "display")
 REPEATS = 5
 
 
@@ -43,23 +43,28 @@ def main(arguments: list[str] | None = None) -> int:
     speed = run_speed(quick=options.quick) if "speed" in wanted else []
     costs = run_cost() if "cost" in wanted and not options.quick else []
     results, pictures = run_quality(Path(data), options.pairs) if "quality" in wanted and data else ({}, {})
-    report = _report(speed, costs, results)
+    pictures_ms = run_display(quick=options.quick) if "display" in wanted else {}
+    report = _report(speed, costs, results, pictures_ms)
     print(report)
     if options.out:
         record = {"machine": machine(), "quick": options.quick, "speed": [c.as_json() for c in speed]}
-        _write(options.out, {**record, "cost": [vars(c) for c in costs], "quality": results}, pictures, report)
+        record |= {"cost": [vars(c) for c in costs], "quality": results, "display_ms": pictures_ms}
+        _write(options.out, record, pictures, report)
     missed = [c.name for c in speed if c.difference > c.tolerance or (not options.quick and not c.passed)]
+    missed += [] if options.quick else display_missed(pictures_ms)
     if missed:
         print("Gate missed: " + ", ".join(missed), file=sys.stderr)
     return 1 if missed else 0
 
 
-def _report(speed: list, costs: list, results: dict) -> str:
+def _report(speed: list, costs: list, results: dict, pictures_ms: dict) -> str:
     import cost
+    import display
     import quality
 
     parts = [as_markdown(speed)] if speed else []
     parts += [cost.as_markdown(costs)] if costs else []
+    parts += [display.as_markdown(pictures_ms)] if pictures_ms else []
     return "\n\n".join([*parts, quality.as_markdown(results)] if results else parts)
 
 
@@ -81,6 +86,25 @@ def run_cost() -> list:
 
     torch.set_num_threads(1)
     return cost.measure([phantom(cost.SHAPE, seed) for seed in (1, 2)])
+
+
+def run_display(*, quick: bool) -> dict:
+    """Milliseconds from a change to its picture; empty where nothing can be drawn."""
+    import importlib.util
+
+    import display
+
+    if importlib.util.find_spec("slicer") is None:
+        print("No pictures timed: slicer-core is not installed", file=sys.stderr)
+        return {}
+    return display.measured(quick=quick)
+
+
+def display_missed(pictures_ms: dict) -> list[str]:
+    """Changes whose picture comes too late."""
+    import display
+
+    return display.missed(pictures_ms)
 
 
 def run_quality(data: Path, pairs: int) -> tuple[dict, dict]:

@@ -6,11 +6,13 @@ import json
 import pytest
 import slicer
 
+from export_cases import ExportCase
 from MedFusionLib.io import load_result
 from MedFusionScene import deliver
 from MedFusionScene.bundle import open_bundle, save_bundle
 from MedFusionScene.gl import offscreen_problem
 from MedFusionScene.nodes import node_from_volume
+from MedFusionScene.show import show_result
 from phantoms import head_pair
 
 KINDS = ("Result", "Volumes", "Report", "Screenshot", "Dicom")
@@ -109,6 +111,22 @@ def test_dicom_needs_the_series_of_the_reference(widget, fused, stage, tmp_path)
     widget.ui.exportButton.click()
     assert stage.dialogs
     assert not (tmp_path / "out" / "dicom").exists()
+
+
+def test_dicom_objects_are_written_on_the_series_of_the_reference(widget, stage, application, tmp_path):
+    pytest.importorskip("highdicom")
+    case = ExportCase(tmp_path)
+    result = case.result()
+    nodes = show_result(result, application.scene)
+    widget.panel.result, widget.panel.resultNodes = result, nodes
+    widget.panel.parameters.fusedVolume = nodes.main
+    widget.panel.refresh()
+    wish(widget, tmp_path / "out", "Dicom")
+    widget.ui.exportReferenceButton.directory = str(case.anatomy)
+    widget.ui.exportButton.click()
+    assert "Written to" in widget.ui.exportLabel.text, stage.dialogs
+    assert sorted(path.name for path in (tmp_path / "out" / "dicom").iterdir()) == ["pm", "sc", "seg", "sr"]
+    assert (tmp_path / "out" / "dicom" / "pm" / "pm.dcm").is_file()
 
 
 def test_a_loaded_scene_can_be_exported_without_fusing_again(widget, fused, application, tmp_path):

@@ -138,11 +138,15 @@ def test_the_persons_choices_come_back_in_a_new_scene(module, widget, nodes, app
     choose(widget, nodes)
     pick(widget.ui.protocolComboBox, "comparison")
     pick(widget.ui.shownComboBox, "layers")
+    widget.ui.opacitySlider.value = 0.8
+    widget.ui.legendCheckBox.click()
     application.scene.Clear(0)
     again = module.MedFusionWidget()
     again.setup()
     assert again.ui.protocolComboBox.currentData == "comparison"
     assert again.ui.shownComboBox.currentData == "layers"
+    assert again.ui.opacitySlider.value == pytest.approx(0.8)
+    assert not again.ui.legendCheckBox.checked and again.ui.annotationCheckBox.checked
     assert again.logic.getParameterNode().protocol == ""  # chosen is only what was chosen in this scene
     again.cleanup()
 
@@ -192,6 +196,7 @@ def test_the_projection_shows_the_function_and_turns(widget, nodes, views, appli
     assert camera.GetPosition()[0] < bounds[0]  # from the patient's left
     pick(widget.ui.projectionComboBox, "fused")
     assert not displays[0].GetVisibility()
+    assert widget.logic.getParameterNode().projection == "fused"
     widget.ui.spinCheckBox.click()
     assert view.GetAnimationMode() == slicer.vtkMRMLViewNode.Spin
 

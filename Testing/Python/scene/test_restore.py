@@ -11,12 +11,14 @@ import slicer.util
 
 from MedFusionLib.errors import UsageError
 from MedFusionLib.io import load_result, save_result
-from MedFusionLib.volume import Volume
+from MedFusionLib.segmentation import Segment, Segmentation
+from MedFusionLib.volume import Geometry, Volume
 from MedFusionScene.bundle import open_bundle, save_bundle
 from MedFusionScene.display import composite_nodes, show_colours
 from MedFusionScene.hanging import Hanging, hang, hang_legends
 from MedFusionScene.layouts import current_protocol, register_layouts, show_layout
 from MedFusionScene.restore import result_from_nodes, result_nodes
+from MedFusionScene.segmentations import node_from_segmentation
 from MedFusionScene.show import show_result
 from MedFusionScene.windows import apply_preset
 
@@ -63,7 +65,8 @@ def test_the_result_comes_back_from_its_nodes(scene, result, tmp_path):
     assert back.windows == result.windows
     assert back.alignment == result.alignment
     assert back.provenance["method"] == "average"
-    assert back.tumour.labels.sum() == result.tumour.labels.sum()
+    np.testing.assert_array_equal(back.tumour.labels, result.tumour.labels)  # on the whole grid, not its box
+    assert back.tumour.geometry.same_grid(result.tumour.geometry)
     same_volume(load_result(save_result(back, tmp_path / "out")).fused, result.fused)
 
 
@@ -159,3 +162,16 @@ def test_a_tumour_that_was_edited_is_measured_anew_and_the_edit_recorded(scene, 
     edited = result_from_nodes(nodes, known=result)
     assert edited.tumour.measures[0]["volume_ml"] == pytest.approx(smaller.sum() * 12 / 1000)
     assert edited.fused is result.fused
+
+
+def test_a_tumour_of_another_grid_keeps_its_own(scene, result):
+    nodes = show_result(result, scene)
+    finer = result.fused.geometry.ijk_to_ras @ np.diag([0.5, 0.5, 1.0, 1.0])
+    labels = np.zeros((20, 72, 64), np.uint8)
+    labels[5:8, 20:25, 30:33] = 1
+    drawn = Segmentation(labels, Geometry(labels.shape, finer), (Segment(1, "Lesion"),))
+    own = node_from_segmentation(drawn, scene)
+    nodes.fused.SetNodeReferenceID("medfusionTumour", own.GetID())
+    back = result_from_nodes(result_nodes(scene, nodes.fused)).tumour
+    assert back.labels.shape == (3, 5, 3)
+    np.testing.assert_allclose(back.geometry.spacing_mm, (1, 1, 3))
