@@ -1,9 +1,12 @@
 """The section for choosing how to fuse. It shows what the catalogue holds, by asking it."""
 
+import importlib
+
 from slicer.i18n import tr as _
 
 from MedFusionWidgets.choices import fill, isChosen, show
-from MedFusionWidgets.dependencies import isTorchMissing
+from MedFusionWidgets.dependencies import isTorchLoaded, isTorchMissing
+from MedFusionWidgets.task import Background
 
 AUTOMATIC = ""
 
@@ -11,13 +14,18 @@ AUTOMATIC = ""
 class MethodSection:
     """Method, mode, device and precision."""
 
-    def __init__(self, ui, onChanged):
+    def __init__(self, ui, onChanged, onFilled):
         self.ui = ui
-        self._onChanged = onChanged
+        self._onChanged, self._onFilled = onChanged, onFilled
         self._infos = {}
         self._recommended = None
         self._addChoices()
-        self.fill()
+        self._background = Background(lambda outcome: self._loaded(), lambda error: None)
+        if isTorchLoaded():
+            self.fill()
+        elif not isTorchMissing():
+            # the catalogue comes with PyTorch, whose first import takes seconds: the panel is there before
+            self._background.start(lambda cancelled: importlib.import_module("MedFusionLib.methods.catalogue"))
         self._boxes = {
             "method": ui.methodComboBox,
             "mode": ui.modeComboBox,
@@ -37,6 +45,10 @@ class MethodSection:
         for name, value in chosen.items():
             show(self._boxes[name], value)
         self._describe()
+
+    def close(self):
+        """Wait for nothing any more."""
+        self._background.close()
 
     def setEnabled(self, enabled):
         """Lock or free the section."""
@@ -82,6 +94,10 @@ class MethodSection:
             entries += [(f"    {info.title}", info.name) for info in infos]
         fill(self.ui.methodComboBox, entries)
         return True
+
+    def _loaded(self):
+        if self.fill():
+            self._onFilled()
 
     def _addChoices(self):
         ui = self.ui

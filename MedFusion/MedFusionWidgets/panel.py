@@ -35,7 +35,7 @@ class Panel:
         self.work = Work(self._showBusy)
         self.inputs = InputsSection(ui, self.refresh)
         self.loading = LoadingSection(ui, self.work, self.inputs)
-        self.methods = MethodSection(ui, self._rememberMethod)
+        self.methods = MethodSection(ui, self._rememberMethod, self._showMethods)
         self.alignment = AlignmentSection(ui, self.work, self._onMoved)
         self.preview = PreviewSection(ui, self.inputs.nodes, self.methods)
         self.tumour = TumourSection(ui, self.work, self)
@@ -83,6 +83,7 @@ class Panel:
     def close(self):
         """Detach for good: the widgets are about to go."""
         self.work.close()
+        self.methods.close()
         self.detach()
 
     def refresh(self):
@@ -112,8 +113,8 @@ class Panel:
     def _installWhatIsMissing(self):
         """Why the fusion cannot run; empty when it can."""
         problem = ensureDependencies()
-        if not problem and self.methods.fill() and self.parameters is not None:
-            self.methods.show(**{name: getattr(self.parameters, name) for name in REMEMBERED})
+        if not problem and self.methods.fill():
+            self._showMethods()
         return problem
 
     def _fuse(self, run):
@@ -148,6 +149,12 @@ class Panel:
         return _("Alignment {verdict}: {reason} Fused in {seconds:.1f} s.").format(
             verdict=result.alignment.status, reason=result.alignment.reasons[0], seconds=result.timings["total"]
         )
+
+    def _showMethods(self):
+        """Now that the list is there, show what was chosen before."""
+        if self.parameters is not None:
+            self.methods.show(**{name: getattr(self.parameters, name) for name in REMEMBERED})
+            self.refresh()
 
     def _showBusy(self, isBusy):
         for section in self._sections:

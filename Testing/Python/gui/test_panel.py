@@ -193,3 +193,17 @@ def test_the_self_tests_for_slicers_runner_pass(module, stage, project_folder):
     outcome = unittest.TestLoader().loadTestsFromModule(self_test).run(unittest.TestResult())
     assert outcome.testsRun == 1
     assert outcome.wasSuccessful() and not outcome.skipped, outcome.failures + outcome.errors
+
+
+def test_the_panel_opens_before_the_catalogue_is_loaded(module, stage, monkeypatch):
+    import MedFusionWidgets.methods
+
+    monkeypatch.setattr(MedFusionWidgets.methods, "isTorchLoaded", lambda: False)
+    widget = module.MedFusionWidget()
+    module.MedFusionLogic().getParameterNode().method = "dwt"
+    widget.setup()
+    assert widget.ui.methodComboBox.count == 1
+    stage.settle(lambda: widget.ui.methodComboBox.count > len(MedFusionLib.methods()))
+    assert widget.ui.methodComboBox.currentData == "dwt"
+    assert widget.logic.getParameterNode().method == "dwt"
+    widget.cleanup()
