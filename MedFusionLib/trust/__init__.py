@@ -1,6 +1,6 @@
 """Maps of trust: what came from where, what came from nowhere, what got lost, what would change."""
 
-from MedFusionLib.trust.contribution import contribution_map, contribution_summary, foreground_of
+from MedFusionLib.trust.contribution import contribution_map, contribution_summary, foreground_of, region_shares
 from MedFusionLib.trust.invention import invention_map, invention_summary
 from MedFusionLib.trust.lesions import lesion_contrast
 from MedFusionLib.trust.loss import loss_map, loss_summary
@@ -16,6 +16,7 @@ __all__ = [
     "lesion_contrast",
     "loss_map",
     "loss_summary",
+    "region_shares",
     "stability_map",
     "stability_summary",
     "trust_report",

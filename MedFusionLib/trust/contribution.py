@@ -69,7 +69,7 @@ def contribution_map(
 def contribution_summary(
     contribution: np.ndarray, sources: np.ndarray, foreground: np.ndarray, labels: np.ndarray | None = None
 ) -> dict:
-    """Mean share of each source in the foreground, where it shows something itself, and per lesion.
+    """Mean share of each source in the foreground, where it shows something itself, and per region.
 
     Parameters
     ----------
@@ -83,19 +83,48 @@ def contribution_summary(
     Returns
     -------
     dict
-        ``mean``, ``where_shown`` (one number per source; 0 for an empty source), ``lesions`` (label to
-        numbers), and ``ignored`` (numbers of the sources that hardly contribute where they show
-        something, in a lesion if there is one).
+        ``mean``, ``where_shown`` (one number per source; 0 for an empty source), ``where_alone`` (per source,
+        the shares of all where only that one shows something), ``where_shared`` (where several do),
+        ``lesions`` (label to numbers), and ``ignored`` (numbers of the sources that hardly contribute
+        where they show something).
     """
-    mean = [_mean(share, foreground) for share in contribution]
-    shown = [_mean(share, source > FOREGROUND_LEVEL) for share, source in zip(contribution, sources)]
-    lesions = {}
-    for label in [] if labels is None else np.unique(labels[labels > 0]):
-        inside = (labels == label) & foreground
-        lesions[str(int(label))] = [_mean(share, inside) for share in contribution]
-    has_content = [bool((source > FOREGROUND_LEVEL).any()) for source in sources]
-    ignored = [n for n, share in enumerate(shown) if has_content[n] and share < IGNORED_SHARE]
-    return {"mean": mean, "where_shown": shown, "lesions": lesions, "ignored": ignored}
+    showing = [source > FOREGROUND_LEVEL for source in sources]
+    count = sum(one.astype(np.uint8) for one in showing)
+    shown = [_mean(share, one) for share, one in zip(contribution, showing)]
+    ignored = [n for n, share in enumerate(shown) if showing[n].any() and share < IGNORED_SHARE]
+    return {
+        "mean": _means(contribution, foreground),
+        "where_shown": shown,
+        "where_alone": [_means(contribution, one & (count == 1)) for one in showing],
+        "where_shared": _means(contribution, count > 1),
+        "lesions": {} if labels is None else region_shares(contribution, labels, foreground),
+        "ignored": ignored,
+    }
+
+
+def region_shares(contribution: np.ndarray, labels: np.ndarray, foreground: np.ndarray) -> dict[str, list[float]]:
+    """Mean share of each source in each region.
+
+    Parameters
+    ----------
+    contribution : (S, K, J, I)
+        Shares.
+    labels : (K, J, I) integers
+        Regions of any kind, 0 elsewhere.
+    foreground : (K, J, I) bool
+        Where shares are defined.
+
+    Returns
+    -------
+    dict
+        Label to one number per source, their sum is 1; zeros for a region without foreground.
+    """
+    found = np.unique(labels[labels > 0])
+    return {str(int(label)): _means(contribution, (labels == label) & foreground) for label in found}
+
+
+def _means(contribution: np.ndarray, where: np.ndarray) -> list[float]:
+    return [_mean(share, where) for share in contribution]
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from MedFusionLib.trust import (
     invention_map,
     lesion_contrast,
     loss_map,
+    region_shares,
     stability_map,
     trust_report,
 )
@@ -117,6 +118,22 @@ def test_an_ignored_source_is_named():
     assert summary["lesions"]["1"][0] == pytest.approx(1, abs=0.01)
     fair = contribution_map(stack / 2, foreground_of(stack))
     assert contribution_summary(fair, stack, foreground_of(stack))["ignored"] == []
+
+
+def test_shares_are_given_for_any_region_and_for_where_a_source_stands_alone():
+    sources = np.zeros((2, 2, 4, 6), np.float32)
+    sources[0, ..., :4], sources[1, ..., 2:] = 0.5, 0.5
+    shares = np.zeros_like(sources)
+    shares[0, ..., :2], shares[1, ..., 4:] = 1, 1
+    shares[0, ..., 2:4], shares[1, ..., 2:4] = 0.7, 0.3
+    labels = np.zeros(sources.shape[1:], np.uint8)
+    labels[..., 3:5] = 2
+    everywhere = np.ones(labels.shape, bool)
+    assert region_shares(shares, labels, everywhere) == {"2": pytest.approx([0.35, 0.65])}
+    summary = contribution_summary(shares, sources, everywhere, labels)
+    assert summary["where_alone"] == [[1, 0], [0, 1]]
+    assert summary["where_shared"] == pytest.approx([0.7, 0.3])
+    assert summary["where_shown"] == pytest.approx([0.85, 0.65])
 
 
 def test_a_lesion_that_cancels_out_in_the_average_is_called_hidden():
