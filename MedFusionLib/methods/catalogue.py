@@ -15,6 +15,7 @@ from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
 from MedFusionLib.methods.ddcgan import DualDiscriminatorFusion
+from MedFusionLib.methods.dense_dcgan import DenseAdversarialFusion
 from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.densefuse_tuned import TunedDenseFuseFusion
 from MedFusionLib.methods.dtcwt import DualTreeFusion
@@ -112,6 +113,7 @@ CATALOGUE: tuple[type, ...] = (
     SDNetFusion,
     FusionGANFusion,
     DualDiscriminatorFusion,
+    DenseAdversarialFusion,
     TumourGuidedFusion,
     SiameseLaplacianFusion,
     SiameseContourletFusion,

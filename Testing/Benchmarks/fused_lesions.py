@@ -2,8 +2,9 @@
 
 For the sarcoma sts_001 and the glioma lgg_du7294, which none of the networks below was trained on: contrast
 of the tumour against its surroundings, and how well one threshold parts them, in single sources, in fused
-volumes, and in those of a generator that was trained with and without a tumour head. ``tools/update_lesions.py
-lesions.md`` puts the table into Docs/networks.md.
+volumes, and in those of a generator that was trained with and without a tumour head. Fused is what lies within
+2 cm of the tumour. ``tools/update_lesions.py lesions.md`` puts the table into
+Docs/networks.md.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ FUSIONS = {
     "tumour-gan, head not heard": ("tumour-gan", {"trained": "unguided"}),
     "tumour-gan, head heard": ("tumour-gan", {}),
 }
-GAP_MM, SHELL_MM, BOX_MM = 2.0, 10.0, 10.0
+GAP_MM, SHELL_MM, BOX_MM, FUSED_MM = 2.0, 10.0, 10.0, 20.0
 
 
 class Patient:
@@ -47,10 +48,12 @@ class Patient:
         aligned = to_reference(case)
         self.geometry = case.reference.geometry
         self.names = [source.name for source in sources]
-        self.stack = np.stack([normalise(source, default_window(source)) for source in aligned.sources])
+        stack = np.stack([normalise(source, default_window(source)) for source in aligned.sources])
         labels, geometry = read_labels(contour)
-        self.mask = carry_labels((labels > 0).astype(np.uint8), geometry, self.geometry) > 0
-        distance = ndimage.distance_transform_edt(~self.mask, sampling=self.geometry.spacing_kji_mm)
+        mask = carry_labels((labels > 0).astype(np.uint8), geometry, self.geometry) > 0
+        distance = ndimage.distance_transform_edt(~mask, sampling=self.geometry.spacing_kji_mm)
+        near = _box(distance <= FUSED_MM)
+        self.stack, self.mask, distance = stack[(slice(None), *near)], mask[near], distance[near]
         shown = self.stack.max(axis=0) > 0.02
         self.shell = (distance > GAP_MM) & (distance <= SHELL_MM) & shown
         self.box = _box(distance <= BOX_MM)
