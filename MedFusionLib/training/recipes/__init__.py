@@ -9,7 +9,7 @@ from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
     "convex", "convex-free", "ddcgan", "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan",
-    "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
+    "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
     "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided", "u2fusion",
 )  # fmt: skip
 
