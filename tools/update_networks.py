@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from importlib import resources
 from pathlib import Path
@@ -29,30 +28,37 @@ def cards() -> str:
     return "\n".join(rows)
 
 
-def figures(record: dict) -> str:
-    """One table per set."""
+def figures(record: dict, before: str) -> str:
+    """One table per set; rows of methods that were not measured anew stay as they stood."""
     parts = []
     for name, fusions in record["figures"].items():
-        parts += [f"**{TITLES.get(name, name)}**, {record['pairs']} pairs", "",
-                  "| method | " + " | ".join(SHOWN) + " |", "|---" * (len(SHOWN) + 1) + "|"]  # fmt: skip
-        order = ["maximum", "average", *(title for title in fusions if title not in ("maximum", "average"))]
-        for title in order:
-            values = [fusions[title][metric] for metric in SHOWN]
-            cells = [f"{value:.4f}" if metric in ("nabf", "invent") else f"{value:.3f}"
-                     for metric, value in zip(SHOWN, values)]  # fmt: skip
-            parts.append(f"| {title} | " + " | ".join(cells) + " |")
-        parts.append("")
+        heading = f"**{TITLES.get(name, name)}**, {record['pairs']} pairs"
+        rows = rows_below(heading, before)
+        for title in sorted(fusions, key=lambda title: title not in ("maximum", "average")):
+            digits = {metric: 4 if metric in ("nabf", "invent") else 3 for metric in SHOWN}
+            cells = [f"{fusions[title][metric]:.{count}f}" for metric, count in digits.items()]
+            rows[title] = f"| {title} | " + " | ".join(cells) + " |"
+        parts += [heading, "", "| method | " + " | ".join(SHOWN) + " |", "|---" * (len(SHOWN) + 1) + "|",
+                  *rows.values(), ""]  # fmt: skip
     return "\n".join(parts).rstrip()
+
+
+def rows_below(heading: str, text: str) -> dict[str, str]:
+    """Rows of the table under a heading, by method, without the two lines of its head."""
+    table = text.partition(heading + "\n")[2].lstrip("\n").partition("\n\n")[0].splitlines()[2:]
+    return {row.split("|")[1].strip(): row for row in table if row.startswith("|")}
 
 
 def main(arguments: list[str]) -> int:
     """Replace what stands between the markers."""
     record = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     text = PAGE.read_text(encoding="utf-8")
-    tables = {"cards": cards(), **{colour: figures(one) for colour, one in record.items()}}
-    for marker, table in tables.items():
-        pattern = f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)"
-        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text, flags=re.DOTALL)
+    for marker in ("cards", *record):
+        begin, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
+        head, _, rest = text.partition(begin)
+        before, _, tail = rest.partition(end)
+        table = cards() if marker == "cards" else figures(record[marker], before)
+        text = f"{head}{begin}{table}\n{end}{tail}"
     PAGE.write_text(text, encoding="utf-8")
     return 0
 

@@ -11,6 +11,7 @@ from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.methods.brovey import Brovey
 from MedFusionLib.methods.contourlet import DecimatedContourletFusion
 from MedFusionLib.methods.convex import ConvexFusion
+from MedFusionLib.methods.convex_attention import ConvexAttentionFusion
 from MedFusionLib.methods.csmca import MorphologicalComponentFusion
 from MedFusionLib.methods.csr import ConvolutionalSparseFusion
 from MedFusionLib.methods.curvelet import CurveletFusion
@@ -96,6 +97,7 @@ CATALOGUE: tuple[type, ...] = (
     VariationalFusion,
     DenoisedContourletFusion,
     ConvexFusion,
+    ConvexAttentionFusion,
     DenseFuseFusion,
     MSDNetFusion,
     NestFuseFusion,

@@ -50,9 +50,9 @@ def _is_planar(network: nn.Module) -> bool:
     return not any(isinstance(module, nn.Conv3d | nn.ConvTranspose3d) for module in network.modules())
 
 
-def on_device(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+def on_device(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
     """The network itself on the CPU, a call with copies of its values elsewhere: the shared one never moves."""
     if device.type == "cpu":
         return network
     values = {name: value.to(device) for name, value in (*network.named_parameters(), *network.named_buffers())}
-    return lambda sources: functional_call(network, values, (sources,))
+    return lambda *inputs: functional_call(network, values, inputs)

@@ -16,12 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from MedFusionLib.errors import MedFusionError
-from MedFusionLib.training.recipe import moments, named, put_back, put_moments_back, rate_factor
-
-
-class TrainingCollapsed(MedFusionError):
-    """An adversarial training from which nothing more can come."""
+from MedFusionLib.training.recipe import TrainingCollapsed, moments, named, put_back, put_moments_back, rate_factor
 
 
 class Game(Protocol):

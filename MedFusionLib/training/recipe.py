@@ -1,15 +1,27 @@
-"""What a recipe is, and plain gradient descent: the way most networks are trained."""
+"""What a recipe is, and gradient descent, in one stage or several: the way most networks are trained."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from MedFusionLib.errors import MedFusionError
+
+LEVEL_STEPS = 20
+"""Steps over which the loss is averaged, to tell whether it falls."""
+RISEN = 1.5
+"""A loss that is so many times what it was at first has risen, whatever the chances of a batch."""
+ADVICE = "Train with a lower rate or another seed; what was reached is in the checkpoint"
+
+
+class TrainingCollapsed(MedFusionError):
+    """A training from which nothing more can come."""
 
 
 class Training(Protocol):
@@ -88,6 +100,8 @@ class Descent:
         Largest learning rate.
     longest : float
         Gradients longer than this are shortened.
+    trained : sequence of Parameter or None
+        What is changed; None takes all that is not frozen.
     """
 
     def __init__(
@@ -97,10 +111,14 @@ class Descent:
         steps: int,
         rate: float = 1e-3,
         longest: float = 1.0,
+        trained: Sequence[nn.Parameter] | None = None,
     ) -> None:
         self.network, self.loss, self.steps, self.rate, self.longest = network, loss, steps, rate, longest
-        self.trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        chosen = network.parameters() if trained is None else trained
+        self.trained = [parameter for parameter in chosen if parameter.requires_grad]
         self.optimiser = torch.optim.Adam(self.trained, lr=rate)
+        self.levels = torch.zeros(2, dtype=torch.float64)
+        """Mean loss of the first steps, and of the last ones."""
 
     def advance(self, number: int, batch: Any) -> dict[str, float]:
         """One step."""
@@ -108,19 +126,77 @@ class Descent:
             group["lr"] = self.rate * rate_factor(number, self.steps)
         self.optimiser.zero_grad()
         terms = self.loss(self.network, batch)
+        self._watch(number, sum(float(value.detach()) for value in terms.values()))
         sum(terms.values()).backward()
         nn.utils.clip_grad_norm_(self.trained, self.longest)
         self.optimiser.step()
         return {name: float(value.detach()) for name, value in terms.items()}
 
+    def _watch(self, number: int, loss: float) -> None:
+        """Stop a training that comes to nothing."""
+        if not math.isfinite(loss):
+            raise TrainingCollapsed(f"The loss of step {number} is no number", "a training that converges", ADVICE)
+        first, late = self.levels.tolist()
+        if number < LEVEL_STEPS:
+            first += loss / LEVEL_STEPS
+            late = first
+        late += (loss - late) / LEVEL_STEPS
+        self.levels = torch.tensor([first, late], dtype=torch.float64)
+        if number >= self.steps // 2 and number >= 5 * LEVEL_STEPS and late > RISEN * first:
+            what = f"After {number} steps the loss is {late:.3g}, and it began at {first:.3g}"
+            raise TrainingCollapsed(what, "a loss that falls", ADVICE)
+
     def tensors(self) -> dict[str, Tensor]:
         """Values of the network and moments of the optimiser."""
-        return {**named(self.network, "network"), **moments(self.optimiser, "optimiser")}
+        return {**named(self.network, "network"), **self.state("optimiser")}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take them back."""
         put_back(self.network, tensors, "network")
-        put_moments_back(self.optimiser, tensors, "optimiser")
+        self.take_back(tensors, "optimiser")
+
+    def state(self, prefix: str) -> dict[str, Tensor]:
+        """Moments of the optimiser, and levels of the loss, without the network."""
+        return {**moments(self.optimiser, prefix), f"levels.{prefix}": self.levels.clone()}
+
+    def take_back(self, tensors: dict[str, Tensor], prefix: str) -> None:
+        """What `state` gave."""
+        put_moments_back(self.optimiser, tensors, prefix)
+        self.levels = tensors[f"levels.{prefix}"]
+
+
+class Stages:
+    """Trainings of one network, one after the other.
+
+    Parameters
+    ----------
+    stages : Descent
+        Each does as many steps as its rate is planned for.
+    """
+
+    def __init__(self, *stages: Descent) -> None:
+        self.stages, self.network = stages, stages[0].network
+
+    def advance(self, number: int, batch: Any) -> dict[str, float]:
+        """A step of the stage whose turn it is."""
+        for stage in self.stages:
+            if number < stage.steps:
+                break
+            number -= stage.steps
+        return stage.advance(number, batch)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Values of the network and moments of every optimiser."""
+        found = named(self.network, "network")
+        for turn, stage in enumerate(self.stages):
+            found.update(stage.state(f"optimiser{turn}"))
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take them back."""
+        put_back(self.network, tensors, "network")
+        for turn, stage in enumerate(self.stages):
+            stage.take_back(tensors, f"optimiser{turn}")
 
 
 def rate_factor(number: int, steps: int, warm: float = 0.05) -> float:

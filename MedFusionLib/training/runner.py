@@ -67,7 +67,7 @@ def train(
     UnreadableFile
         When the checkpoint is damaged or of another recipe.
     TrainingCollapsed
-        When an adversarial training cannot come to anything; the curve and a checkpoint are left.
+        When a training cannot come to anything; the curve and a checkpoint are left.
     Cancelled
         When `cancelled` returned true; a checkpoint is left.
     """

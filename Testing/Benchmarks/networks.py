@@ -22,8 +22,10 @@ from MedFusionLib.methods.catalogue import create_method, methods
 from MedFusionLib.training.held_back import pair_figures
 from MedFusionLib.training.pairs import read_pairs
 
-FAMILIES = ("convex networks", "auto-encoders", "transfer learning", "end-to-end networks", "transforms with networks",
-            "adversarial networks")  # fmt: skip
+FAMILIES = (
+    "convex networks", "auto-encoders", "transfer learning", "end-to-end networks",
+    "adversarial networks", "transforms with networks",
+)  # fmt: skip
 BESIDE = ("laplacian",)
 
 
@@ -45,9 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=6, help="per set, evenly chosen")
+    parser.add_argument("--methods", nargs="+", default=learned(), help="only these; the others keep their rows")
     options = parser.parse_args(arguments)
-    fusions = {name: partial(fuse, name, {}) for name in (*BESIDE, *learned())}
-    fusions["convex, free data"] = partial(fuse, "convex", {"trained": "free"})
+    fusions = {name: partial(fuse, name, {}) for name in (*BESIDE, *options.methods)}
+    if "convex" in options.methods:
+        fusions["convex, free data"] = partial(fuse, "convex", {"trained": "free"})
     record = {}
     for colour in ("luminance", "palette"):
         test = read_pairs(options.data, colour=colour).test

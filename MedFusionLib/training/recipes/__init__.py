@@ -11,6 +11,7 @@ NAMES = (
     "convex", "convex-free", "ddcgan", "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan",
     "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
     "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided", "u2fusion",
+    "convex-attention",
 )  # fmt: skip
 
 

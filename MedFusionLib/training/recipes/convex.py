@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -102,15 +103,15 @@ def loss(network: nn.Module, sources: Tensor) -> dict[str, Tensor]:
     return terms
 
 
-def batch(data: Pairs, generator: Generator) -> Tensor:
-    """One pair of three sets, (3, 2, SIZE, SIZE)."""
+def batch(data: Pairs, generator: Generator, size: int = SIZE) -> Tensor:
+    """One pair of three sets, (3, 2, size, size)."""
     found, sets = [], list(data.sets().values())
     if len(sets) > AT_ONCE:
         sets = [sets[number] for number in torch.randperm(len(sets), generator=generator)[:AT_ONCE].tolist()]
     for pairs in sets:
         images = pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor()
         images = flip_and_turn(turn_and_scale(images, generator), generator)
-        images = crop(images, SIZE, generator, least=0.35)
+        images = crop(images, size, generator, least=0.35)
         if uniform(generator, 0, 1) < 0.3:
             images = luminance(images, generator, 0.2)
         if uniform(generator, 0, 1) < 0.3:
@@ -121,11 +122,12 @@ def batch(data: Pairs, generator: Generator) -> Tensor:
     return torch.stack(found)
 
 
-def figures(network: nn.Module, data: Pairs) -> dict:
+def figures(
+    network: nn.Module, data: Pairs, name: str = "convex", build: Callable[[], nn.Module] = ConvexWeights
+) -> dict:
     """All that the goals speak of on the cases held back, beside the untrained network, maximum and average."""
     torch.manual_seed(RECIPE.seed)
-    untrained = ConvexWeights()
-    fusions = {"convex": network, "untrained": untrained.eval()}
+    fusions = {name: network, "untrained": build().eval()}
     return pair_figures({name: partial(_image, each) for name, each in fusions.items()}, data.test, most=MOST)
 
 
