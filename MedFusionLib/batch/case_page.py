@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from MedFusionLib.batch.figures import checkerboards, thumbnail, trust_maps, views
+from MedFusionLib.batch.figures import checkerboards, labels_of, thumbnail, trust_maps, views
 from MedFusionLib.batch.pages import render
 from MedFusionLib.batch.plan import PlannedCase
 from MedFusionLib.batch.planes import upright_of
@@ -124,12 +124,12 @@ def _run(result: FusionResult) -> str:
 def _sources(result: FusionResult) -> list[dict]:
     return [
         {
-            "modality": volume.modality, "unit": str(volume.unit),
+            "label": name, "unit": str(volume.unit),
             "window": f"{window.lower:.4g} to {window.upper:.4g}",
             "spacing": " x ".join(f"{mm:.3g}" for mm in volume.source.native_spacing_mm or volume.geometry.spacing_mm),
             "sha256": volume.source.sha256, "notes": list(volume.source.notes),
         }
-        for volume, window in zip(result.sources, result.windows)
+        for name, volume, window in zip(labels_of(result.sources), result.sources, result.windows)
     ]  # fmt: skip
 
 
@@ -137,23 +137,29 @@ def _lesions(result: FusionResult) -> list[dict]:
     """Measures of every lesion; what is measured on each source's native grid stands below the size."""
     if result.tumour is None:
         return []
-    found = []
+    found, names = [], labels_of(result.sources)
     for lesion in result.tumour.measures:
         numbers = {key: value for key, value in lesion.items() if isinstance(value, (int, float))}
         order = [key for key in _SIZES if key in numbers] + [key for key in numbers if key not in _SIZES]
         found.append({
             "name": lesion["name"], "sizes": [(_SIZES.get(key, key), numbers[key]) for key in order],
             "centre": ", ".join(f"{mm:.1f}" for mm in lesion.get("centroid_ras_mm", ())),
-            "columns": _PER_SOURCE, "sources": [_measured(one) for one in lesion.get("sources", [])],
+            "columns": _PER_SOURCE, "sources": _measured_sources(names, lesion.get("sources", [])),
             "fused": lesion.get("fused"),
         })  # fmt: skip
     return found
 
 
-def _measured(one: dict) -> dict:
+def _measured_sources(names: list[str], found: list[dict]) -> list[dict]:
+    """A row per source; those that a lesion does not reach are missing, and then modalities must do."""
+    shown = names if len(names) == len(found) else [one["modality"] for one in found]
+    return [_measured(name, one) for name, one in zip(shown, found)]
+
+
+def _measured(name: str, one: dict) -> dict:
     around = one.get("contrast") or {}
     return {
-        "modality": one["modality"], "unit": str(parse_unit(one["unit"])), "voxels": one.get("voxels"),
+        "label": name, "unit": str(parse_unit(one["unit"])), "voxels": one.get("voxels"),
         "values": [one.get(key) for key in _PER_SOURCE], "difference": around.get("difference"),
         "cnr": around.get("cnr"),
     }  # fmt: skip

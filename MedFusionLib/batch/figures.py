@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 from MedFusionLib.batch.planes import EDGES, PLANES, Upright
 from MedFusionLib.intensity import normalise
 from MedFusionLib.result import FusionResult
-from MedFusionLib.volume import Geometry
+from MedFusionLib.volume import Geometry, Volume
 
 DOTS_PER_INCH = 110
 PANEL_INCHES = 2.6
@@ -26,6 +27,23 @@ MOST_COLUMNS = 5
 _MASK_COLOUR, _OUTLINE_COLOUR, _TEXT_COLOUR = "#39ff14", "#4fd1ff", "#ffd75e"
 _GAP, _TITLE, _BAR = 0.06, 0.28, 0.5
 """Inches between panels, above them, and below them for the colour bar."""
+_SEQUENCES = {
+    "t1",
+    "t1w",
+    "t1c",
+    "t1ce",
+    "t1gd",
+    "t2",
+    "t2w",
+    "t2star",
+    "flair",
+    "pd",
+    "pdw",
+    "swi",
+    "dwi",
+    "adc",
+    "dixon",
+}
 _SCALE_BARS_MM = (200.0, 100.0, 50.0, 20.0, 10.0, 5.0)
 
 
@@ -63,13 +81,14 @@ class Column:
 
 def views(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> str:
     """Sources, fused and colour volume in three planes, as a data URI."""
+    names = labels_of(result.sources)
     columns = [
-        Column(one.modality, one.array, window.lower, window.upper, _table(one.modality), str(one.unit))
-        for one, window in zip(result.sources, result.windows)
+        Column(name, one.array, window.lower, window.upper, _table(one.modality), str(one.unit))
+        for name, one, window in zip(names, result.sources, result.windows)
     ]
     columns.append(Column("fused", result.fused.array, 0.0, 1.0, "gray", "fusion index"))
     if result.colour is not None:
-        hue = result.sources[result.functional_index].modality
+        hue = names[result.functional_index]
         columns.append(Column("fused, in colour", result.colour, unit=f"hue: {hue}, brightness: fused"))
     return draw(columns, upright, mask)
 
@@ -77,33 +96,46 @@ def views(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> st
 def checkerboards(result: FusionResult, upright: Upright) -> str:
     """Reference and moving source in turns of squares, and outlines of the reference on the moving source."""
     scaled = [normalise(volume, window) for volume, window in zip(result.sources, result.windows)]
-    reference, columns = result.sources[0].modality, []
-    for volume, moving in zip(result.sources[1:], scaled[1:]):
-        squares = np.where(_checks(upright.geometry), scaled[0], moving)
+    (reference, *others), columns = labels_of(result.sources), []
+    for name, moving in zip(others, scaled[1:]):
+        squares = np.where(_checks(result.fused.geometry), scaled[0], moving)
         columns += [
-            Column(f"{reference} / {volume.modality} in squares", squares, 0.0, 1.0, "gray"),
-            Column(f"outlines of {reference} on {volume.modality}", moving, 0.0, 1.0, "gray", outlines=scaled[0]),
+            Column(f"{reference} / {name} in squares", squares, 0.0, 1.0, "gray"),
+            Column(f"outlines of {reference} on {name}", moving, 0.0, 1.0, "gray", outlines=scaled[0]),
         ]
     return draw(columns, upright, None)
 
 
 def trust_maps(result: FusionResult, upright: Upright, mask: np.ndarray | None) -> list[str]:
     """Contribution, invention, loss and stability, as data URIs of few columns each; empty without any."""
+    names = labels_of(result.sources)
     shares = [] if result.contribution is None else [
-        Column(f"share of {volume.modality}", share, 0.0, 1.0, "viridis", "share of the fused value")
-        for volume, share in zip(result.sources, result.contribution)
+        Column(f"share of {name}", share, 0.0, 1.0, "viridis", "share of the fused value")
+        for name, share in zip(names, result.contribution)
     ]  # fmt: skip
     maps = []
     if result.invention is not None:
         maps.append(("invention", result.invention))
     if result.loss is not None:
-        maps += [(f"loss of {volume.modality}", lost) for volume, lost in zip(result.sources, result.loss)]
+        maps += [(f"loss of {name}", lost) for name, lost in zip(names, result.loss)]
     if result.stability is not None:
         maps.append(("change under 1 mm", result.stability))
     over = [Column(title, found, 0.0, 0.2, "inferno", "fusion index", under=result.fused.array)
             for title, found in maps]  # fmt: skip
     together = [shares + over] if len(shares + over) <= MOST_COLUMNS else [shares, over]
     return [draw(columns, upright, mask) for columns in together if columns]
+
+
+def labels_of(sources: Sequence[Volume]) -> list[str]:
+    """Modality of every source, with the word of its name that tells a sequence, and a number where that is not enough.
+
+    Other words of a name are left out: files may be named after patients.
+    """
+    plain = []
+    for volume in sources:
+        words = re.split("[^a-z0-9]+", volume.name.lower())
+        plain.append(" ".join([volume.modality, *[word for word in words if word in _SEQUENCES][:1]]))
+    return [name if plain.count(name) == 1 else f"{name} {number}" for number, name in enumerate(plain, start=1)]
 
 
 def thumbnail(result: FusionResult, upright: Upright) -> str:

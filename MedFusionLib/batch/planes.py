@@ -14,6 +14,8 @@ EDGES = {"axial": ("A", "P", "R", "L"), "coronal": ("S", "I", "R", "L"), "sagitt
 """Letters at the top, bottom, left and right of a plane."""
 _ACROSS = {"axial": (2, "S", "I"), "coronal": (1, "A", "P"), "sagittal": (0, "R", "L")}
 """World axis that a plane cuts, and the letters of its positive and negative side."""
+SEEN_FROM, MARGIN_MM = 0.05, 8.0
+"""Fusion index from which a voxel is worth to be seen, and what is left around all of them."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,19 @@ class Upright:
     geometry : Geometry
         The grid.
     centre_kji : tuple of int
-        The voxel that the planes go through.
+        The voxel that the planes go through, counted in the part.
+    part : tuple of slice
+        What is shown of larger arrays, along K, J, I; `geometry` is that of the part.
     """
 
     geometry: Geometry
     centre_kji: tuple[int, int, int]
+    part: tuple[slice, slice, slice] = (slice(None), slice(None), slice(None))
 
     def plane(self, array: np.ndarray, name: str) -> np.ndarray:
         """Rows from top to bottom and columns from left to right of one plane of (K, J, I) or (K, J, I, 3)."""
         axes, flips = self._axes()
+        array = array[self.part]
         turned = array.transpose((*axes, *range(3, array.ndim)))
         place = [self.centre_kji[axis] for axis in axes]
         for axis, flip in enumerate(flips):
@@ -84,7 +90,28 @@ def upright_of(result: FusionResult, mask: np.ndarray | None) -> Upright:
         weights = (smooth > 0.8 * smooth.max()).astype(np.float32)
     else:
         weights = result.fused.array > 0.2
-    if not weights.any():
-        return Upright(geometry, tuple(n // 2 for n in geometry.shape))
-    centre = ndimage.center_of_mass(weights)
-    return Upright(geometry, tuple(int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, geometry.shape)))
+    if weights.any():
+        centre = ndimage.center_of_mass(weights)
+        middle = [int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, geometry.shape)]
+    else:
+        middle = [n // 2 for n in geometry.shape]
+    part = _shown_part(result, mask, middle)
+    first = [piece.start for piece in part]
+    matrix = geometry.ijk_to_ras.copy()
+    matrix[:3, 3] = geometry.to_ras(np.array(first[::-1], float))
+    cropped = Geometry(tuple(piece.stop - piece.start for piece in part), matrix)
+    return Upright(cropped, tuple(m - f for m, f in zip(middle, first)), part)
+
+
+def _shown_part(result: FusionResult, mask: np.ndarray | None, middle: list[int]) -> tuple[slice, slice, slice]:
+    """The box around what is to be seen, with a margin: a head in a large field would be small."""
+    seen = result.fused.array > SEEN_FROM
+    if mask is not None:
+        seen |= mask
+    part = []
+    for axis, length in enumerate(seen.shape):
+        filled = np.flatnonzero(seen.any(axis=tuple(other for other in range(3) if other != axis)))
+        margin = int(np.ceil(MARGIN_MM / result.fused.geometry.spacing_kji_mm[axis]))
+        low, high = (int(filled[0]), int(filled[-1])) if filled.size else (0, length - 1)
+        part.append(slice(max(0, min(low, middle[axis]) - margin), min(length, max(high, middle[axis]) + margin + 1)))
+    return tuple(part)

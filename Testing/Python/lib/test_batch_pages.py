@@ -14,6 +14,7 @@ import MedFusionLib as mf
 from batch_cases import write_cases
 from dicom_writer import Recipe, pet_tags, write_series
 from MedFusionLib.batch.derivatives import safe_cell
+from MedFusionLib.batch.figures import labels_of
 from MedFusionLib.batch.group import write_group
 from MedFusionLib.batch.plan import Wishes
 from MedFusionLib.batch.planes import PLANES, Upright
@@ -114,3 +115,12 @@ def test_planes_are_turned_as_their_letters_say(codes):
             assert (line == towards.max()).all(), (name, letter)
         across = {"axial": 2, "coronal": 1, "sagittal": 0}[name]
         assert not upright.plane(world[..., across], name).any()
+
+
+def test_sources_of_one_modality_are_told_apart_without_names_of_files():
+    grid = Geometry((2, 2, 2), np.eye(4))
+    names = ("Doe_John_flair", "Doe_John_t1c", "john", "doe", "pet")
+    sources = [
+        mf.Volume(np.zeros((2, 2, 2), np.float32), grid, "PT" if name == "pet" else "MR", name=name) for name in names
+    ]
+    assert labels_of(sources) == ["MR flair", "MR t1c", "MR 3", "MR 4", "PT"]
