@@ -233,7 +233,9 @@ def test_a_dask_cluster_gives_what_processes_give_and_is_left(manifest, undistur
     _, expected = undisturbed
     plan = plan_of(manifest, tmp_path, "01", "empty")
     if existing:
-        with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        with distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster:
             report = mf.run_batch(plan, scheduler=cluster.scheduler_address)
     else:
         report = mf.run_batch(plan, scheduler="local", workers=1)
