@@ -49,8 +49,9 @@ def segment_tumour(
         The sources. PET rules need PET in SUVbw and answer on its grid; the other methods use all
         sources and answer on the grid of the first one.
     method : str
-        ``auto`` (a random walker over all sources), ``random-walker``, ``kfcm``, ``region-growing``, ``level-set``,
-        ``suv<value>``, ``suvmax<percent>``, ``percist``, ``adaptive``, ``nestle``, ``otsu`` or ``gradient``.
+        ``auto`` (a random walker over all sources), ``random-walker``, ``graph-cut``, ``level-set``, ``kfcm``,
+        ``region-growing``, ``suv<value>``, ``suvmax<percent>``, ``percist``, ``adaptive``, ``nestle``, ``otsu``,
+        ``gradient``, ``lesion-net`` (experimental) or ``model:<folder>`` (the user's own network).
     seed : tuple of float or None
         A point in the lesion, RAS in mm.
     roi : path of a label map or of a Slicer markups ROI, Segmentation, Region, or None

@@ -30,10 +30,12 @@ def add_arguments(parser) -> None:
     """SRC... and what marks the tumour."""
     parser.add_argument("sources", nargs="+", metavar="SRC", help="one or more images; the first gives the grid")
     parser.add_argument("--out", required=True, metavar="FILE", help="segmentation to write: .seg.nrrd or .nii.gz")
-    parser.add_argument("--method", default="auto", metavar="M", help="auto, suvmax41, suv2.5, percist, kfcm ...")
+    parser.add_argument(
+        "--method", default="auto", metavar="M", help="auto, suvmax41, suv2.5, percist, model:FOLDER ..."
+    )
     add_marking_arguments(parser)
     parser.add_argument("--keep", metavar="N[,N...]", help="of several candidates, keep these")
-    parser.add_argument("--type", default="mass", metavar="T", help="mass, primary, secondary, oedema, necrosis ...")
+    parser.add_argument("--type", metavar="T", help="mass (as it is unless said), primary, secondary, oedema ...")
     parser.add_argument("--compare", action="store_true", help="also list what every PET rule would give")
     parser.add_argument("--force", action="store_true", help="go on although the sources do not line up")
     parser.add_argument("--overwrite", action="store_true", help="replace an older file")
@@ -51,7 +53,8 @@ def run(arguments) -> dict:
 
     started = time.perf_counter()
     check_segmentation_target(arguments.out, overwrite=arguments.overwrite)
-    segment_type(arguments.type)
+    if arguments.type:
+        segment_type(arguments.type)
     case = Case(read_sources(arguments.sources, arguments))
     marks = {
         "seed": parse_point(arguments.seed),
@@ -63,7 +66,9 @@ def run(arguments) -> dict:
     if arguments.keep:
         found = keep_segments(found, _numbers(arguments.keep))
     comparison = _comparison(case, marks) if arguments.compare else None
-    path = save_segmentation(with_type(found, arguments.type), arguments.out, overwrite=arguments.overwrite)
+    if arguments.type:  # a model may know more than "mass"
+        found = with_type(found, arguments.type)
+    path = save_segmentation(found, arguments.out, overwrite=arguments.overwrite)
     return {
         "out": str(path),
         "method": arguments.method,

@@ -100,21 +100,27 @@ def score(patient: Patient, sources: tuple, method: str, marks: Marks, *, contou
     return [f"{a.dice:.3f}", f"{a.hd95_mm:.1f}", f"{a.nsd:.2f}", f"{a.volume_error:+.0%}", f"{seconds:.1f}"]
 
 
-def methods_table(leg: Patient, brain: Patient) -> list[str]:
-    """Every method on both patients."""
-    head = ["method", "sources", "Dice", "HD95 mm", f"NSD {TOLERANCE_MM:g} mm", "volume", "CPU s"]
-    everything, mr = leg.pick("CT", "PET", "MR_T1"), brain.pick("flair", "t1c")
-    lines = ["### Sarcoma, from the box of the GTV grown by 1 cm", "", *_head(head)]
-    lines.append(_row("percist", "PET, whole body", *score_percist(leg)))
+def sarcoma_table(leg: Patient) -> list[str]:
+    """Every method on the sarcoma."""
+    lines = ["### Sarcoma, from the box of the GTV grown by 1 cm", "", *_methods_head()]
     for name in ("auto", *(n for n in MULTI_SOURCE if n != "random-walker")):
-        lines.append(_row(name, "CT + PET + MR", *score(leg, everything, name, Marks(region=leg.box))))
+        sources = leg.pick("CT", "PET", "MR_T1")
+        lines.append(_row(name, "CT + PET + MR", *score(leg, sources, name, Marks(region=leg.box))))
     for name in COMPARED:
         lines.append(_row(name, "PET", *score(leg, leg.pick("PET"), name, Marks(region=leg.box))))
-    for title, marks in (("one click", Marks(seed=brain.middle)), ("the box grown by 1 cm", Marks(region=brain.box))):
-        lines += ["", f"### Glioma, whole tumour, from {title}", "", *_head(head)]
-        for name in ("auto", *(n for n in MULTI_SOURCE if n != "random-walker")):
-            lines.append(_row(name, "FLAIR + T1c", *score(brain, mr, name, marks)))
+    return [*lines, _row("percist", "PET, whole body", *score_percist(leg))]
+
+
+def glioma_table(brain: Patient, title: str, marks: Marks) -> list[str]:
+    """Every method that needs no PET on the glioma."""
+    lines = [f"### Glioma, whole tumour, from {title}", "", *_methods_head()]
+    for name in ("auto", *(n for n in MULTI_SOURCE if n != "random-walker")):
+        lines.append(_row(name, "FLAIR + T1c", *score(brain, brain.pick("flair", "t1c"), name, marks)))
     return lines
+
+
+def _methods_head() -> list[str]:
+    return _head(["method", "sources", "Dice", "HD95 mm", f"NSD {TOLERANCE_MM:g} mm", "volume", "CPU s"])
 
 
 def score_percist(leg: Patient) -> list[str]:
@@ -206,27 +212,31 @@ def speed_table(shape: tuple[int, int, int]) -> list[str]:
     return lines
 
 
-def tables(data: Path, only: str | None, *, quick: bool) -> dict[str, list[str]]:
-    """Lines of the tables by name; all, or only one."""
-    leg, brain = (None, None) if only == "speed" else (sarcoma(data), glioma(data))
+TABLES = ("sarcoma", "glioma-click", "glioma-box", "fused", "stability", "speed")
+
+
+def table(name: str, data: Path, *, quick: bool) -> list[str]:
+    """Lines of one of the tables."""
     made = {
-        "methods": lambda: methods_table(leg, brain),
-        "fused": lambda: fused_table(leg, brain),
-        "stability": lambda: stability_table(leg, brain, 3 if quick else REPEATS),
+        "sarcoma": lambda: sarcoma_table(sarcoma(data)),
+        "glioma-click": lambda: glioma_table(brain := glioma(data), "one click", Marks(seed=brain.middle)),
+        "glioma-box": lambda: glioma_table(brain := glioma(data), "the box grown by 1 cm", Marks(region=brain.box)),
+        "fused": lambda: fused_table(sarcoma(data), glioma(data)),
+        "stability": lambda: stability_table(sarcoma(data), glioma(data), 3 if quick else REPEATS),
         "speed": lambda: speed_table((40, 128, 128) if quick else (300, 512, 512)),
     }
-    return {name: make() for name, make in made.items() if only in (None, name)}
+    return made[name]()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; with --out also write them, as JSON."""
     parser = argparse.ArgumentParser(description="Segmentation of real tumours, every method")
     parser.add_argument("data", type=Path, help="the folder that holds sts_001 and lgg_du7294")
-    parser.add_argument("--only", choices=("methods", "fused", "stability", "speed"), help="one table")
+    parser.add_argument("--only", choices=TABLES, help="one table")
     parser.add_argument("--quick", action="store_true", help="few repeats")
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args(arguments)
-    found = tables(options.data, options.only, quick=options.quick)
+    found = {name: table(name, options.data, quick=options.quick) for name in TABLES if options.only in (None, name)}
     print("\n\n".join("\n".join(lines) for lines in found.values()))
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from safetensors.torch import save
 import MedFusionLib as mf
 from MedFusionLib import cli, units
 from MedFusionLib.errors import NotSupported, ResourcesExhausted, UnreadableFile, UsageError
+from MedFusionLib.io.segmentation_file import read_segmentation
 from MedFusionLib.networks.encoders import NetworkSpec, create_network
 from MedFusionLib.networks.sliding import slide
 from MedFusionLib.region import BoxRegion
@@ -215,6 +216,9 @@ def test_the_command_takes_a_model(capsys, folder, pet, tmp_path):
     assert cli.main([*call, "--out", str(out), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert out.is_file() and document["segments"][0]["name"] == "hot"
+    assert read_segmentation(out).segments[0].type_code.meaning == "Neoplasm, Primary"
+    assert cli.main([*call, "--out", str(out), "--overwrite", "--type", "secondary", "--json"]) == 0
+    assert read_segmentation(out).segments[0].type_code.meaning == "Neoplasm, Secondary"
 
 
 @settings(max_examples=25, deadline=None)
