@@ -30,7 +30,8 @@ def by_clusters(stack: Stack, *, region: Region | None = None, seed=None) -> Cos
     """Denoise every source by non-local Euclidean medians, cluster all of them, keep the lesion's clusters.
 
     Only the neighbourhood of the leading source's outline is clustered, about as many voxels outside as
-    inside: in a whole head a small lesion would get no cluster of its own. A cluster is the lesion's
+    inside: in a whole head a small lesion would get no cluster of its own. Sources count as much as they
+    part inside from outside. A cluster is the lesion's
     when the larger share of its memberships lies in that outline. Gaps of less than 6 mm and holes
     are closed, with PET or SPECT in the lead also cold parts, as in `driver.with_cold_parts`.
 
@@ -44,8 +45,9 @@ def by_clusters(stack: Stack, *, region: Region | None = None, seed=None) -> Cos
     box = bounding_box(near, (_DENOISED_BEYOND,) * 3)
     features = np.zeros_like(stack.values)
     features[(slice(None), *box)] = [euclidean_medians(one[box]) for one in _unit_range(stack, near)]
-    found = kernel_fuzzy_means(features, near)
     inside = coarse.mask[near]
+    features *= _separation(features[:, near], inside)[:, None, None, None]
+    found = kernel_fuzzy_means(features, near)
     share = found.memberships[:, inside].mean(axis=1) / np.maximum(found.memberships[:, ~inside].mean(axis=1), 1e-12)
     lesion = np.zeros(stack.geometry.shape)
     lesion[near] = found.memberships[share > 1].sum(axis=0)
@@ -55,6 +57,13 @@ def by_clusters(stack: Stack, *, region: Region | None = None, seed=None) -> Cos
         mask = with_cold_parts(stack, mask)
     evidence = {"leading_source": coarse.driver, "level": coarse.level, "clusters": len(found.centres)}
     return _result(stack, mask, {**evidence, "lesion_clusters": int((share > 1).sum())})
+
+
+def _separation(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(S,) how well each source parts inside from outside: difference of means over the spread within both."""
+    one, other = values[:, inside], values[:, ~inside]
+    spread = np.sqrt((one.var(axis=1) + other.var(axis=1)) / 2)
+    return np.abs(one.mean(axis=1) - other.mean(axis=1)) / np.maximum(spread, _LEAST_SPREAD)
 
 
 def _neighbourhood(stack: Stack, mask: np.ndarray) -> np.ndarray:
