@@ -90,12 +90,14 @@ class PreviewSection:
 
         self._observers.clear()
         self._sources, self._seen = None, {}
+        info = self._methods.info()
+        if info is None:  # the list is not there yet; the section looks again when it is
+            return
         try:
             snapshots = take_snapshots(self._sourceNodes())
         except MedFusionError as error:
             say(self.ui.previewLabel, str(error))
             return
-        name = self._methods.info().name
 
         def work(cancelled):
             from MedFusionLib.methods.catalogue import create_method
@@ -103,7 +105,7 @@ class PreviewSection:
             from MedFusionScene.preview import PreviewSources
 
             case = Case([one.volume() for one in snapshots])
-            return PreviewSources.of(case, [one.transform for one in snapshots[1:]]), create_method(name)
+            return PreviewSources.of(case, [one.transform for one in snapshots[1:]]), create_method(info.name)
 
         for node in self._sourceNodes():
             self._observers.add(node, node.ImageDataModifiedEvent, lambda *event: self._restart())
