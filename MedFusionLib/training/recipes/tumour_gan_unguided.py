@@ -12,7 +12,7 @@ RECIPE = replace(
     name="tumour-gan-unguided",
     begin=partial(tumour_gan.begin, guided=False),
     about={
-        **tumour_gan.RECIPE.about,
+        **{key: value for key, value in tumour_gan.RECIPE.about.items() if key != "identical_sources_psnr_db"},
         "title": "The same GAN, not guided by its tumour head",
         "reproduces": "nothing: it shows what the head does to the fusion",
     },
