@@ -8,7 +8,8 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "convex", "convex-free", "ddcgan", "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan",
+    "convex", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion",
+    "fusiongan",
     "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
     "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided", "u2fusion",
     "convex-attention",

@@ -1,4 +1,9 @@
-"""Convex weights: trained without ground truth to keep what either source shows."""
+"""Convex weights: trained without ground truth to keep what either source shows.
+
+In two stages. The first (`convex_pairs`, and `convex_free` on data with free licences) weighs all goals
+with wide tolerance. The second goes on from its weights and asks for decisions: values that are those of one
+source wherever the other goals allow it, because a mixture tells little of either.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +22,11 @@ from MedFusionLib.training.held_back import pair_figures
 from MedFusionLib.training.losses import ms_ssim
 from MedFusionLib.training.pairs import Pairs, read_pairs
 from MedFusionLib.training.recipe import Descent, Recipe
+from MedFusionLib.weights import load_tensors
 
-STEPS, SIZE, AT_ONCE, MOST = 1800, 128, 3, 12
+STEPS, RATE, MOST = 140, 8e-4, 12
+BEGUN = "convex-pairs"
+"""Weights of the first stage."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,34 @@ class Goal:
     pull: float = 0.05
 
 
-GOALS = {
+@dataclass(frozen=True)
+class Stage:
+    """What a stage of the training asks for, and of what pictures.
+
+    Parameters
+    ----------
+    goals : dict of str to Goal
+        By the name of the metric; "vif_w", "ssim_w" and "clin" are conditions: the worse source, and the worse of
+        function and anatomy.
+    invented : float
+        Price of edges that are stronger than in every source.
+    undecided : float
+        Price of values between those of the sources.
+    information : callable
+        Of `objectives`: how mutual information is measured.
+    size, at_once : int
+        Samples of a crop along each axis, and number of sets of which one is taken at once.
+    """
+
+    goals: dict[str, Goal]
+    invented: float = 60.0
+    undecided: float = 0.0
+    information: Callable[[Tensor, Tensor], Tensor] = measure.mutual_information
+    size: int = 128
+    at_once: int = 3
+
+
+FIRST = Stage({
     "q_mi": Goal(3.0, share=0.86),
     "scd": Goal(1.5, share=0.88),
     "qabf": Goal(3.0, surplus=0.02),
@@ -56,13 +91,30 @@ GOALS = {
     "vif_w": Goal(2.0, share=0.98, pull=0.0),
     "ssim_w": Goal(8.0, surplus=-0.008, reference="better", pull=0.0),
     "clin": Goal(12.0, surplus=0.01, reference="better", pull=0.0),
-}
-"""The last three are conditions: the worse source, and the worse of function and anatomy."""
-INVENTED = 60.0
-"""Price of edges that are stronger than in every source."""
+})  # fmt: skip
+SECOND = Stage(
+    {
+        "q_mi": Goal(2.5, share=0.9),
+        "scd": Goal(4.0, share=0.88),
+        "qabf": Goal(6.0, surplus=0.02),
+        "vif": Goal(3.0, surplus=0.03),
+        "ssim": Goal(8.0, surplus=0.006),
+        "ms_ssim": Goal(4.0, surplus=0.01),
+        "func": Goal(1.0, surplus=0.005),
+        "anat": Goal(1.0, surplus=0.005),
+        "vif_w": Goal(2.0, share=0.98, pull=0.0),
+        "ssim_w": Goal(20.0, surplus=0.003, reference="better", pull=0.0),
+        "clin": Goal(24.0, surplus=0.03, reference="better", pull=0.0),
+    },
+    invented=100.0,
+    undecided=0.3,
+    information=measure.fine_information,
+    size=160,
+    at_once=2,
+)
 
 
-def values(fused: Tensor, sources: Tensor) -> dict[str, Tensor]:
+def values(fused: Tensor, sources: Tensor, stage: Stage) -> dict[str, Tensor]:
     """All that the goals speak of, (B,) each, for images in 0..1: fused (B, 1, H, W), sources (B, 2, H, W)."""
     fused, sources = 255 * fused, 255 * sources
     anatomical, functional = sources.split(1, dim=1)
@@ -72,7 +124,7 @@ def values(fused: Tensor, sources: Tensor) -> dict[str, Tensor]:
     func = measure.functional_fidelity(fused, functional)
     anat = measure.anatomical_detail(fused, anatomical, functional)
     return {
-        "q_mi": sum(measure.mutual_information(source, fused) for source in both),
+        "q_mi": sum(stage.information(source, fused) for source in both),
         "scd": measure.difference_correlation(fused, sources),
         "qabf": measure.edge_preservation(fused, sources),
         "vif": sum(fidelity),
@@ -87,31 +139,33 @@ def values(fused: Tensor, sources: Tensor) -> dict[str, Tensor]:
     }  # fmt: skip
 
 
-def loss(network: nn.Module, sources: Tensor) -> dict[str, Tensor]:
-    """What falls short of the goals."""
+def loss(network: nn.Module, sources: Tensor, stage: Stage = SECOND) -> dict[str, Tensor]:
+    """What falls short of the goals of a stage."""
     fused = fuse_convex(network, sources).image[:, None]
-    found = values(fused, sources)
+    found = values(fused, sources, stage)
     with torch.no_grad():
-        maximum = values(sources.amax(dim=1, keepdim=True), sources)
-        average = values(sources.mean(dim=1, keepdim=True), sources)
+        maximum = values(sources.amax(dim=1, keepdim=True), sources, stage)
+        average = values(sources.mean(dim=1, keepdim=True), sources, stage)
     terms = {}
-    for name, goal in GOALS.items():
+    for name, goal in stage.goals.items():
         kept = maximum[name] if goal.reference == "maximum" else torch.maximum(maximum[name], average[name])
         short = (goal.share * kept + goal.surplus - found[name]).clamp(min=0)
         terms[name] = goal.weight * (short + goal.pull * (1 - found[name])).mean()
-    terms["invented"] = INVENTED * measure.invented_edges(fused * 255, sources * 255).mean()
+    terms["invented"] = stage.invented * measure.invented_edges(fused * 255, sources * 255).mean()
+    if stage.undecided:
+        terms["undecided"] = stage.undecided * measure.indecision(fused * 255, sources * 255).mean()
     return terms
 
 
-def batch(data: Pairs, generator: Generator, size: int = SIZE) -> Tensor:
-    """One pair of three sets, (3, 2, size, size)."""
+def batch(data: Pairs, generator: Generator, stage: Stage = SECOND) -> Tensor:
+    """A crop of one pair of each of some sets, (at_once, 2, size, size)."""
     found, sets = [], list(data.sets().values())
-    if len(sets) > AT_ONCE:
-        sets = [sets[number] for number in torch.randperm(len(sets), generator=generator)[:AT_ONCE].tolist()]
+    if len(sets) > stage.at_once:
+        sets = [sets[number] for number in torch.randperm(len(sets), generator=generator)[: stage.at_once].tolist()]
     for pairs in sets:
         images = pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor()
         images = flip_and_turn(turn_and_scale(images, generator), generator)
-        images = crop(images, size, generator, least=0.35)
+        images = crop(images, stage.size, generator, least=0.35)
         if uniform(generator, 0, 1) < 0.3:
             images = luminance(images, generator, 0.2)
         if uniform(generator, 0, 1) < 0.3:
@@ -135,12 +189,36 @@ def _image(network: nn.Module, sources: Tensor) -> Tensor:
     return fuse_convex(network, sources).image
 
 
+def begun() -> ConvexWeights:
+    """The network with the weights of the first stage."""
+    network = ConvexWeights()
+    network.load_state_dict(load_tensors(BEGUN))
+    return network
+
+
+class HalfWay(Descent):
+    """Descent that ends half way between the first stage and where it came to.
+
+    The mean of both sets of values keeps what the first stage was good at [M. Wortsman et al., Robust fine-tuning of
+    zero-shot models, CVPR 2022, 7959-7971]. It is taken of values as they are stored, in float16.
+    """
+
+    def advance(self, number: int, batch: Tensor) -> dict[str, float]:
+        """One step, and after the last one the mean."""
+        terms = super().advance(number, batch)
+        if number == self.steps - 1:
+            first = load_tensors(BEGUN)
+            state = self.network.state_dict()
+            self.network.load_state_dict({key: (first[key] + state[key].half().float()) / 2 for key in state})
+        return terms
+
+
 RECIPE = Recipe(
     name="convex",
-    build=ConvexWeights,
+    build=begun,
     load=read_pairs,
     batch=batch,
-    begin=partial(Descent, loss=loss, steps=STEPS, rate=2e-3),
+    begin=partial(HalfWay, loss=loss, steps=STEPS, rate=RATE),
     steps=STEPS,
     figures=figures,
     needs_data=True,
@@ -150,7 +228,8 @@ RECIPE = Recipe(
         "reproduces": "nothing; trained without ground truth on what pictures keep of their sources: information, "
         "edges, "
         "structure, function, anatomy, in relation to maximum and average",
-        "guessed": f"prices and goals, {STEPS} steps of one crop of {SIZE} x {SIZE} samples of each set",
+        "guessed": f"prices and goals; goes on from the weights of {BEGUN} for "
+        f"{STEPS} steps of crops of {SECOND.size} x {SECOND.size} samples, and ends half way between both",
         **PAIR_DATA,
         "intended_use": "weights of registered sources in 0..1 for fusion; no diagnosis",
     },

@@ -10,13 +10,14 @@ from MedFusionLib.training.recipe import Descent
 from MedFusionLib.training.recipes import convex
 
 STEPS, SIZE = 450, 96
+STAGE = replace(convex.FIRST, size=SIZE)
 
 RECIPE = replace(
     convex.RECIPE,
     name="convex-attention",
     build=ConvexAttention,
-    batch=partial(convex.batch, size=SIZE),
-    begin=partial(Descent, loss=convex.loss, steps=STEPS, rate=4e-3),
+    batch=partial(convex.batch, stage=STAGE),
+    begin=partial(Descent, loss=partial(convex.loss, stage=STAGE), steps=STEPS, rate=4e-3),
     steps=STEPS,
     figures=partial(convex.figures, name="convex-attention", build=ConvexAttention),
     about={

@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from MedFusionLib.training.pairs import Pairs
-from MedFusionLib.training.recipes import convex
+from MedFusionLib.training.recipes import convex_pairs
 from MedFusionLib.training.volumes import PAIRS, read_volume_pairs
 
 
@@ -17,14 +17,14 @@ def figures(network: nn.Module, data: Pairs) -> dict:
 
 
 RECIPE = replace(
-    convex.RECIPE,
+    convex_pairs.RECIPE,
     name="convex-free",
     load=read_volume_pairs,
     figures=figures,
     about={
-        **convex.RECIPE.about,
+        **convex_pairs.RECIPE.about,
         "title": "Convex weights, trained on data with free licences",
-        "guessed": convex.RECIPE.about["guessed"] + "; every slice of a volume is a picture",
+        "guessed": convex_pairs.RECIPE.about["guessed"] + "; every slice of a volume is a picture",
         "training_data": {
             "source": [name for pair in PAIRS for name in pair.files],
             "licence": "MNI templates of SPM and Clinical (GPL-2, BSD-2), soft-tissue sarcoma of TCIA (CC BY 3.0), "

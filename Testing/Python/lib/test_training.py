@@ -13,10 +13,11 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
-from MedFusionLib.training import augment, losses
+from MedFusionLib.metrics import evaluate
+from MedFusionLib.training import augment, losses, objectives
 from MedFusionLib.training.pairs import read_pairs
 from MedFusionLib.training.recipe import Descent, Recipe, rate_factor
-from MedFusionLib.training.recipes import NAMES, recipe_named
+from MedFusionLib.training.recipes import NAMES, convex, recipe_named
 from MedFusionLib.training.runner import TrainOptions, train
 from MedFusionLib.weights import card
 
@@ -134,6 +135,39 @@ def test_losses_have_their_known_values():
     sources = torch.cat((a, b), dim=1)
     assert float(losses.intensity_loss(sources.amax(dim=1, keepdim=True), sources)) == 0
     assert float(losses.feature_loss([a], [a])) == 0
+
+
+def test_information_by_single_grey_levels_is_the_metric_itself_on_whole_numbers():
+    first = (255 * torch.rand(1, 1, 40, 40, generator=generator())).round()
+    second = (0.6 * first + 80 * torch.rand(1, 1, 40, 40, generator=generator(1))).round()
+    images = [image[0].numpy() / 255 for image in (first, first, second)]
+    expected = evaluate(images[:2], images[2], metrics=("q_mi",))["q_mi"] / 2
+    assert float(objectives.fine_information(first, second)) == pytest.approx(expected, abs=1e-4)
+    assert float(objectives.fine_information(first, first)) == pytest.approx(1, abs=1e-4)
+    between = (second + 0.5).requires_grad_(True)
+    objectives.fine_information(first, between).sum().backward()
+    assert torch.isfinite(between.grad).all() and between.grad.abs().max() > 0
+
+
+def test_the_second_stage_of_convex_weights_ends_half_way_between_both():
+    def loss(network, batch):
+        return {"size": sum(value.square().sum() for value in network.parameters())}
+
+    first, plain = convex.begun().state_dict(), Descent(convex.begun(), loss, 1)
+    half = convex.HalfWay(convex.begun(), loss, 1)
+    for training in (plain, half):
+        training.advance(0, None)
+    reached, kept = plain.network.state_dict(), half.network.state_dict()
+    for name, value in kept.items():
+        assert torch.equal(value, (first[name] + reached[name].half().float()) / 2)
+    assert any((reached[name] - first[name]).abs().max() > 1e-4 for name in first)
+
+
+def test_a_choice_is_decided_and_a_mixture_is_not():
+    sources = torch.tensor([200.0, 40.0])[None, :, None, None].expand(1, 2, 6, 6)
+    assert float(objectives.indecision(sources[:, :1], sources)) == 0
+    assert float(objectives.indecision(sources.mean(dim=1, keepdim=True), sources)) == pytest.approx(80 / 88)
+    assert float(objectives.indecision(torch.zeros(1, 1, 6, 6), torch.zeros(1, 2, 6, 6))) == 0
 
 
 def test_every_loss_has_a_slope():
