@@ -48,7 +48,7 @@ class MethodInfo:
     memory_factor : float
         Floats held at once per voxel of one source; the engine plans chunks with it.
     flagship : bool
-        The one method MedFusion recommends before all others.
+        The method of our own design that the project leads with; the defaults are chosen for speed, too.
     takes_native : bool
         Whether moving sources may come on their own grids; its class then has ``fit_native``, see `FusionMethod`.
     invention : float or None

@@ -49,6 +49,7 @@ class ConvexFusion:
         weights=card("convex")["sha256"],
         invention=invention_of("convex"),
         memory_factor=60.0,
+        flagship=True,
     )
 
     def __post_init__(self) -> None:

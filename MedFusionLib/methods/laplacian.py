@@ -42,7 +42,6 @@ class LaplacianFusion:
         "base, and levels that wait along thick slices until voxels are nearly cubic, are our choice.",
         survey_reference="5",
         memory_factor=5.0,
-        flagship=True,
     )
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> BandedFusion:
