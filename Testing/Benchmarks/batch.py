@@ -33,7 +33,7 @@ from MedFusionLib.volume import Geometry, Volume  # noqa: E402
 KILLS = 3
 GATE = 1.7
 MEMORY_GB = 2.0
-SPEED_CASES = 8
+SPEED_CASES = 24
 VARYING = {"seconds", "timings", "peak_mb", "total", "resumed"}
 SEED = 7
 
