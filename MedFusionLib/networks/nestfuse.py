@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,12 +24,12 @@ class Block(nn.Sequential):
 
 
 class NestEncoder(nn.Module):
-    """Features at four scales: 64, 112, 160 and 208 channels."""
+    """Features at four scales, with the given channels."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         self.first = conv(1, 16, 1)
-        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip((16, *WIDTHS), WIDTHS))
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in zip((16, *widths), widths))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Features of an image (B, 1, H, W), fine to coarse; H and W at least 16."""
@@ -40,13 +42,13 @@ class NestEncoder(nn.Module):
 class NestDecoder(nn.Module):
     """Every scale is joined with the coarser one, in three rounds; the last layer in float32."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         self.rounds = nn.ModuleList(
-            nn.ModuleList(Block(turn * WIDTHS[k] + WIDTHS[k + 1], WIDTHS[k]) for k in range(len(WIDTHS) - turn))
-            for turn in range(1, len(WIDTHS))
+            nn.ModuleList(Block(turn * widths[k] + widths[k + 1], widths[k]) for k in range(len(widths) - turn))
+            for turn in range(1, len(widths))
         )
-        self.last = conv(WIDTHS[0], 1, 1)
+        self.last = conv(widths[0], 1, 1)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Image (B, 1, H, W) of features, fine to coarse."""

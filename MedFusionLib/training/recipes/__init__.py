@@ -8,12 +8,14 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "convex", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion",
-    "fusiongan",
-    "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet",
-    "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided", "u2fusion",
-    "convex-attention",
+    "convex", "convex-attention", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse",
+    "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet",
+    "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided",
+    "u2fusion",
 )  # fmt: skip
+"""Recipes whose weights are in the package."""
+WITHOUT_WEIGHTS = ("cddfuse", "ift", "transfuse", "transmef")
+"""Recipes that need hours to come to something: no weights are in the package, and no method uses them."""
 
 
 def recipe_named(name: str) -> Recipe:
@@ -24,6 +26,7 @@ def recipe_named(name: str) -> Recipe:
     UsageError
         When there is none.
     """
-    if name not in NAMES:
-        raise UsageError(f"Unknown recipe {name!r}", "one of " + ", ".join(NAMES))
+    known = (*NAMES, *WITHOUT_WEIGHTS)
+    if name not in known:
+        raise UsageError(f"Unknown recipe {name!r}", "one of " + ", ".join(known))
     return import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE

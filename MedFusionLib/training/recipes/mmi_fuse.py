@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
 
 from MedFusionLib.networks.information import InformationNet
-from MedFusionLib.training.autoencoder import (
-    AUTOENCODER_DATA,
-    Photographs,
-    load_crops,
-    photograph_batch,
-    reconstruction_figures,
-)
-from MedFusionLib.training.fusion import PAIR_DATA, load_pairs, pair_batch
+from MedFusionLib.training.autoencoder import AUTOENCODER_DATA, photograph_batch, reconstruction_figures
+from MedFusionLib.training.fusion import PAIR_DATA, pair_batch
 from MedFusionLib.training.losses import reconstruction
-from MedFusionLib.training.pairs import Pairs
+from MedFusionLib.training.mixed import Mixed, load_mixed
 from MedFusionLib.training.recipe import Descent, Recipe
 
 STEPS, STRUCTURE, SIZE = 2000, 0.1, 64
-
-
-@dataclass(frozen=True, eq=False)
-class Mixed:
-    """Pairs of medical slices, and photographs."""
-
-    pairs: Pairs
-    photographs: Photographs
-
-
-def load(folder: Path) -> Mixed:
-    """The pairs of a folder and the photographs of scikit-image."""
-    return Mixed(load_pairs(folder), load_crops(None))
 
 
 def batch(data: Mixed, generator: Generator) -> Tensor:
@@ -58,7 +37,7 @@ def figures(network: nn.Module, data: Mixed) -> dict:
 RECIPE = Recipe(
     name="mmi-fuse",
     build=InformationNet,
-    load=load,
+    load=load_mixed,
     batch=batch,
     begin=partial(Descent, loss=loss, steps=STEPS, rate=1e-3),
     steps=STEPS,
