@@ -101,15 +101,15 @@ def test_both_players_are_watched_and_every_epoch_leaves_a_sheet(tmp_path):
 def test_the_generator_learns_what_the_discriminator_wants():
     rules = Rules(rate=0.05, judge_rate=0.02, memory=20)
     recipe = brighter(
-        100, gain=0.3, judge=PatchDiscriminator((4, 8)), rules=rules, content=lambda *_: {"none": torch.zeros(())}
+        300, gain=0.3, judge=PatchDiscriminator((4, 8)), rules=rules, content=lambda *_: {"none": torch.zeros(())}
     )
     torch.manual_seed(0)
     training = recipe.begin(recipe.build())
     before = training.network(torch.full((1,), 0.5)).item()
-    for number in range(100):
+    for number in range(300):
         training.advance(number, recipe.batch(None, torch.Generator().manual_seed(number)))
     assert before < 0.2
-    assert 0.6 < training.network(torch.full((1,), 0.5)).item() < 0.9  # real images have a mean of 0.75
+    assert 0.65 < training.network(torch.full((1,), 0.5)).item() < 0.85  # real images have a mean of 0.75
 
 
 def test_games_pay_what_they_promise():
