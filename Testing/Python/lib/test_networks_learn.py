@@ -106,7 +106,7 @@ def _networks(recipe):
 
 def _unseen(recipe, folder):
     """The data of a recipe; where pairs are held back, these instead of those it was trained on."""
-    inside = folder if recipe.name == "convex-free" else folder / "aanlib2d"
+    inside = folder if recipe.name in ("convex-free", "lesion-net") else folder / "aanlib2d"
     data = recipe.load(inside if recipe.needs_data else None)
     if isinstance(data, Pairs) and data.test:
         return Pairs(data.test, [])
