@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.metadata
+import os
 import subprocess
 import sys
 import types
@@ -174,7 +175,9 @@ print(len(compare_rules(pet, seed=seed).outcomes) > 5)
 import MedFusionScene.snapshot, MedFusionScene.tumour, MedFusionScene.transforms, MedFusionLib.io.read_folder
 print("torch" in sys.modules and sys.modules["torch"] is None)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    paths = [str(project_folder / part) for part in (".", "MedFusion", "Testing/support")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.stdout.split() == ["pass", "checkerboard", "1", "True", "True"], done.stderr
 
 

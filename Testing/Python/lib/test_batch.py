@@ -1,5 +1,6 @@
 """The batch: one case never takes the others down, a killed run goes on where it was, nothing is half written."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,6 +34,14 @@ def manifest(tmp_path_factory):
 def undisturbed(manifest, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
     return mf.run_batch(mf.plan_batch(manifest, out, PLAIN)), out
+
+
+def workers(kind="MedFusionLib.batch.worker"):
+    """The processes of workers that live now."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one of these
+            if kind in " ".join(child.cmdline()):
+                yield child.pid
 
 
 def plan_of(manifest, out, *names):
@@ -140,9 +149,9 @@ def test_a_worker_that_is_killed_loses_only_its_own_case_and_runs_it_again(manif
 
     def kill_once(event):
         if event.record is None and not killed:
-            worker = next(p for p in psutil.Process().children() if "MedFusionLib.batch.worker" in p.cmdline())
-            killed.append((event.case, worker.pid))
-            os.kill(worker.pid, signal.SIGKILL)
+            worker = next(workers())
+            killed.append((event.case, worker))
+            os.kill(worker, signal.SIGKILL)
 
     plan = plan_of(manifest, tmp_path, "01", "02")
     report = mf.run_batch(plan, kill_once)
@@ -153,9 +162,8 @@ def test_a_worker_that_is_killed_loses_only_its_own_case_and_runs_it_again(manif
 def test_a_case_whose_worker_always_dies_is_reported_and_the_rest_goes_on(manifest, tmp_path):
     def kill_first(event):
         if event.record is None and event.case == "sub-01":
-            for child in psutil.Process().children():
-                if "MedFusionLib.batch.worker" in child.cmdline():
-                    os.kill(child.pid, signal.SIGKILL)
+            for worker in workers():
+                os.kill(worker, signal.SIGKILL)
 
     plan = plan_of(manifest, tmp_path, "01", "02")
     first, second = mf.run_batch(plan, kill_first).cases
@@ -244,7 +252,7 @@ def test_a_dask_cluster_gives_what_processes_give_and_is_left(manifest, undistur
     voxels = [name for name in ours if name.endswith(".nii.gz")]
     assert voxels
     assert all(ours[name] == theirs[name] for name in voxels)
-    assert not [child for child in psutil.Process().children() if "dask" in " ".join(child.cmdline())]
+    assert not list(workers("dask"))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(manifest, tmp_path):
