@@ -105,11 +105,12 @@ def test_the_generator_learns_what_the_discriminator_wants():
     )
     torch.manual_seed(0)
     training = recipe.begin(recipe.build())
-    before = training.network(torch.full((1,), 0.5)).item()
+    means = [training.network(torch.full((1,), 0.5)).item()]
     for number in range(300):
         training.advance(number, recipe.batch(None, torch.Generator().manual_seed(number)))
-    assert before < 0.2
-    assert 0.65 < training.network(torch.full((1,), 0.5)).item() < 0.85  # real images have a mean of 0.75
+        means.append(training.network(torch.full((1,), 0.5)).item())
+    assert means[0] < 0.2
+    assert 0.65 < np.mean(means[100:]) < 0.85  # real images have a mean of 0.75, and both players swing about it
 
 
 def test_games_pay_what_they_promise():
