@@ -15,6 +15,7 @@ from MedFusionLib.intensity import default_window, normalise
 from MedFusionLib.methods.base import Local
 from MedFusionLib.methods.catalogue import DEFAULTS, create_method, default_for, default_pairs, methods
 from MedFusionLib.methods.rules.named import RULES
+from MedFusionLib.tiling import plan_tiles
 from phantoms import head_pair, noise_stack
 from quick_methods import quick
 
@@ -25,8 +26,6 @@ INFOS = {info.name: info for info in methods()}
 CASES = [(info.name, mode) for info in methods() for mode in LAYOUTS if DIMS[mode] in info.dims]
 SYMMETRIC = [(name, mode) for name, mode in CASES if INFOS[name].is_symmetric]
 MODES = {info.name: "volume" if 3 in info.dims else "slice" for info in methods()}
-SHAPES = {"slice": (2, 3, 260, 270), "volume": (2, 130, 120, 20)}
-SMALL_SHAPES = {"slice": (2, 3, 100, 90), "volume": (2, 40, 40, 20)}
 SPACING = {"slice": (1.0, 1.0), "volume": (1.0, 1.0, 1.0)}
 
 
@@ -110,17 +109,34 @@ def test_worker_threads_give_the_same_bits_as_one(name, mode):
     assert np.array_equal(one.parts, two.parts)
 
 
+def tiled_shape(mode, halo):
+    """Of sources (S, K, J, I) that are wider than what a tile reads beyond its core."""
+    side = max(70, 2 * max(halo) + 48)
+    return (2, 1, side, side + 7) if mode == "slice" else (2, side, 36, 20)
+
+
+def budget_for_tiles(name, mode, stack, support):
+    """The most bytes with which the engine cuts every slice, or the volume, into three tiles or more."""
+    spatial = stack.shape[2:] if mode == "slice" else stack.shape[1:]
+    samples = int(np.prod(spatial))
+    while len(plan_tiles(spatial, support, samples)) < 3:
+        samples //= 2
+    return int(np.ceil(4 * len(stack) * INFOS[name].memory_factor * samples))
+
+
 @pytest.mark.parametrize("name, mode", CASES)
 def test_tiles_of_a_local_method_join_to_the_whole_and_a_global_one_is_left_whole(name, mode):
-    shape = SHAPES[mode] if INFOS[name].is_fast else SMALL_SHAPES[mode]
-    stack = noise_stack(shape)
-    layout = torch.from_numpy(stack.transpose(1, 0, 2, 3) if mode == "slice" else stack[None])
-    support = quick(name).fit(layout, SPACING[mode]).support
-    whole = run(quick(name), stack, options=EngineOptions(mode, with_parts=True))
-    little = EngineOptions(mode, with_parts=True, memory_bytes=1 << 20)
-    tiled = run(quick(name), stack, options=little)
+    wide = torch.rand((1, 2, 300, 300) if mode == "slice" else (1, 2, 130, 36, 20))
+    support = quick(name).fit(wide, SPACING[mode]).support
     if isinstance(support, Local):
-        assert tiled.report["pieces"] > whole.report["pieces"]
+        stack = noise_stack(tiled_shape(mode, support.halo))
+        budget = budget_for_tiles(name, mode, stack, support)
+    else:
+        stack, budget = noise_stack((2, 3, 60, 50) if mode == "slice" else (2, 40, 40, 20)), 1 << 20
+    whole = run(quick(name), stack, options=EngineOptions(mode, with_parts=True))
+    tiled = run(quick(name), stack, options=EngineOptions(mode, with_parts=True, memory_bytes=budget))
+    if isinstance(support, Local):
+        assert tiled.report["pieces"] > max(2, whole.report["pieces"])
     else:
         assert tiled.report["pieces"] <= stack.shape[1]
     assert np.abs(tiled.fused - whole.fused).max() < 1e-6
