@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from MedFusionLib.errors import NotSupported, UsageError
+from MedFusionLib.errors import NotSupported, UsageError, printable
 from MedFusionLib.volume import Geometry, Origin
 
 
@@ -40,7 +40,7 @@ class Segment:
     label : int
         Value in the label array, 1..255.
     name : str
-        Name for people.
+        Name for people; control characters, which could steer a terminal, become question marks.
     colour : tuple of float
         Red, green, blue in 0..1.
     type_code, category_code : Code
@@ -53,6 +53,9 @@ class Segment:
     colour: tuple[float, float, float] = (0.0, 0.9, 0.2)
     type_code: Code = MASS
     category_code: Code = MORPHOLOGICALLY_ABNORMAL_STRUCTURE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
 
 
 @dataclass(frozen=True, eq=False)

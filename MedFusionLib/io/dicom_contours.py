@@ -10,7 +10,7 @@ import numpy as np
 
 from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io.dicom_files import read_header, without_quotes
-from MedFusionLib.io.identity import file_digest, hashed_uid
+from MedFusionLib.io.identity import file_digest, hashed_uid, name_without_patient
 from MedFusionLib.segmentation import Segment, Segmentation
 from MedFusionLib.volume import Geometry, Origin, Volume
 
@@ -89,7 +89,9 @@ def _regions(label: str, dataset) -> list[Region]:
         if roi is not None and contours:
             colour = tuple(float(v) / 255 for v in item.get("ROIDisplayColor") or (0, 230, 51))
             frame = hashed_uid(roi.get("ReferencedFrameOfReferenceUID"))
-            regions.append(Region(int(roi.ROINumber), str(roi.get("ROIName", "") or "Region"), colour, frame, contours))
+            number = int(roi.ROINumber)
+            name = name_without_patient(dataset, str(roi.get("ROIName", "") or ""), f"Region {number}")
+            regions.append(Region(number, name, colour, frame, contours))
     if not 1 <= len(regions) <= 255:
         raise UnreadableFile(f"{label} has {len(regions)} regions with closed contours", "1 to 255")
     return regions

@@ -12,7 +12,7 @@ from MedFusionLib.io.dicom_files import SEGMENTATIONS, Header, read_header, with
 from MedFusionLib.io.dicom_frames import finite_numbers, number_of_frames
 from MedFusionLib.io.dicom_groups import lookup
 from MedFusionLib.io.dicom_stack import LPS_TO_RAS
-from MedFusionLib.io.identity import file_digest, hashed_uid
+from MedFusionLib.io.identity import file_digest, hashed_uid, name_without_patient
 from MedFusionLib.io.limits import check_size
 from MedFusionLib.segmentation import Code, Segment, Segmentation
 from MedFusionLib.volume import Origin
@@ -78,7 +78,7 @@ def _read(path: Path, segment: int | None) -> Segmentation:
         files=("1 DICOM file",), sha256=file_digest(path), series=hashed_uid(found.get("SeriesInstanceUID")),
         frame_of_reference=hashed_uid(found.get("FrameOfReferenceUID")), notes=tuple(notes),
     )  # fmt: skip
-    return Segmentation(labels, geometry, tuple(_segment(described[n]) for n in wanted), source=origin)
+    return Segmentation(labels, geometry, tuple(_segment(found, described[n]) for n in wanted), source=origin)
 
 
 def _labels(path: Path, found, wanted: list[int], notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +117,7 @@ def _check_size(header: Header) -> None:
     check_size(label, (slices, int(dataset.Rows), int(dataset.Columns)), 4 * count)
 
 
-def _segment(described) -> Segment:
+def _segment(dataset, described) -> Segment:
     colour = described.get("RecommendedDisplayCIELabValue")
     extra = {"colour": _rgb([float(v) for v in colour])} if colour is not None and len(colour) == 3 else {}
     for field, keyword in (
@@ -129,7 +129,8 @@ def _segment(described) -> Segment:
             code = items[0]
             extra[field] = Code(str(code.CodeValue), str(code.get("CodeMeaning", "")), str(code.CodingSchemeDesignator))
     number = int(described.SegmentNumber)
-    return Segment(number, str(described.get("SegmentLabel", "") or f"Segment {number}"), **extra)
+    name = name_without_patient(dataset, str(described.get("SegmentLabel", "") or ""), f"Segment {number}")
+    return Segment(number, name, **extra)
 
 
 def _rgb(stored: list[float]) -> tuple[float, float, float]:

@@ -46,6 +46,18 @@ def description_of(dataset: Dataset) -> str:
     stores it.
     """
     text = printable(str(dataset.get("SeriesDescription", "") or "")).strip()[:_MOST_DESCRIBED]
-    known = (dataset.get(keyword) for keyword in _WHO)
-    words = {word for value in known for word in re.findall(r"\w{3,}", str(value or "").lower())}
-    return "(withheld: it repeats who the patient is)" if any(word in text.lower() for word in words) else text
+    known = set(re.findall(r"\w{3,}", _who(dataset)))
+    return "(withheld: it repeats who the patient is)" if any(word in text.lower() for word in known) else text
+
+
+def name_without_patient(dataset: Dataset, text: str, otherwise: str) -> str:
+    """The name of a region or segment, unless a word of it is one of the patient's name, identifier or birth date.
+
+    Unlike a description it is stored with results, so another name takes its place.
+    """
+    known, words = (set(re.findall(r"[^\W_]{3,}", one.lower())) for one in (_who(dataset), text))
+    return otherwise if not text or known & words else text
+
+
+def _who(dataset: Dataset) -> str:
+    return " ".join(str(dataset.get(keyword) or "") for keyword in _WHO).lower()

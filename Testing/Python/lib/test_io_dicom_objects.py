@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 import MedFusionLib as mf
 from archives import unpack
+from dicom_structures import square, structure_set
 from dicom_writer import SENTINEL, Recipe, write_series
 from MedFusionLib.errors import NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io import inspect_path, read_contours, read_dicom_segmentation, read_labels, read_registration
@@ -127,32 +128,6 @@ def test_real_contours_fill_the_published_mask_voxel_for_voxel(data_folder, tmp_
     published, geometry = read_labels(data_folder / f"sts_001/nifti/{name}_gtv.nii.gz")
     assert found.geometry.same_grid(geometry)
     assert np.array_equal(found.labels > 0, published > 0)
-
-
-def structure_set(folder, contours, frame):
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPClassUID = meta.MediaStorageSOPClassUID
-    dataset.PatientName, dataset.Modality = SENTINEL, "RTSTRUCT"
-    roi, drawn = Dataset(), Dataset()
-    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = 1, "Target", frame
-    drawn.ReferencedROINumber, drawn.ROIDisplayColor, drawn.ContourSequence = 1, [255, 0, 0], []
-    for points in contours:
-        item = Dataset()
-        item.ContourGeometricType = "CLOSED_PLANAR"
-        item.ContourData = [f"{v:.4f}" for v in np.ravel(points)]
-        drawn.ContourSequence.append(item)
-    dataset.StructureSetROISequence, dataset.ROIContourSequence = [roi], [drawn]
-    dataset.save_as(folder / "rs.dcm", enforce_file_format=True)
-    return folder / "rs.dcm"
-
-
-def square(ct, slice_number, low, high):
-    corners = [(low, low), (high, low), (high, high), (low, high)]
-    return ct.geometry.to_ras([(i, j, slice_number) for i, j in corners]) * (-1, -1, 1)
 
 
 @pytest.mark.parametrize("plane", ["axial", "coronal", "oblique"])

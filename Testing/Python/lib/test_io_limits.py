@@ -258,19 +258,6 @@ def test_the_pixels_of_broken_files_are_decoded_or_refused(data_folder):
     assert decoded > 40
 
 
-@pytest.mark.parametrize("command", [["inspect"], ["suv"], ["inspect", "--json"]])
-def test_no_command_repeats_who_the_patient_is(tmp_path, capsys, caplog, command):
-    from MedFusionLib.cli import main
-
-    write_series(tmp_path / "a", Recipe("PT"))
-    write_series(tmp_path / "b")
-    (tmp_path / "b" / "cut.dcm").write_bytes(next((tmp_path / "b").iterdir()).read_bytes()[:600])
-    for place in (tmp_path, tmp_path / "a", tmp_path / "b"):
-        main([command[0], str(place), *command[1:]])
-    printed = capsys.readouterr()
-    assert "entinel" not in printed.out + printed.err + caplog.text
-
-
 def test_inspecting_damaged_series_never_ends_in_anything_else_than_a_list(tmp_path):
     write_series(tmp_path, Recipe(shape=(2, 4, 4)))
     path = sorted(tmp_path.iterdir())[0]
