@@ -13,6 +13,7 @@ from MedFusionLib.intensity import Window
 from MedFusionLib.io.meaning import check_modality, guess_modality
 from MedFusionLib.units import Unit, parse_unit
 from MedFusionLib.volume import MODALITIES, Geometry, Volume
+from MedFusionScene.database import frame_of_reference_of
 
 MODALITY_ATTRIBUTE = "MedFusion.Modality"
 FRAME_ATTRIBUTE = "MedFusion.FrameOfReference"
@@ -196,12 +197,20 @@ def unit_as(node, modality: str, given: str | Unit | None = None) -> Unit:
     entry = node.GetVoxelValueUnits()
     code = entry.GetCodeValue() if entry else ""
     for unit in units.KNOWN_UNITS:
-        if unit.code == code:
+        # Slicer writes the fusion index's code, 1, onto every MR that it loads from DICOM
+        if unit.code == code and (unit != units.FUSION_INDEX or modality == "OT"):
             return unit
     if modality == "MR":
         return units.ARBITRARY
     # Slicer reads CT in HU; only a DICOM series is known to be one
     return units.HOUNSFIELD if modality == "CT" and _dicom_modality(node) == "CT" else units.UNKNOWN
+
+
+def frame_of(node) -> str:
+    """The hashed frame of reference of a volume node; empty when unknown, and under a transform: it moved away."""
+    if node.GetParentTransformNode() is not None:
+        return ""
+    return node.GetAttribute(FRAME_ATTRIBUTE) or frame_of_reference_of(node)
 
 
 def modality_of(node) -> str:

@@ -77,10 +77,9 @@ def take_snapshot(node, *, modality: str | None = None, unit: str | Unit | None 
     if voxels.ndim != 3:
         raise UsageError(f"{node.GetName()} has {voxels.shape[-1]} components per voxel", "one number per voxel")
     found, notes = nodes.modality_and_notes(node, modality)
-    frame = node.GetAttribute(nodes.FRAME_ATTRIBUTE) or ""
     bent = is_bent(node)
     matrix = nodes.own_matrix(node) if bent else nodes.world_matrix(node)
     return Snapshot(
         voxels, Geometry(voxels.shape, matrix), found, nodes.unit_as(node, found, unit), node.GetName(),
-        Origin(frame_of_reference=frame, notes=notes), transform_of_parents(node) if bent else None,
+        Origin(frame_of_reference=nodes.frame_of(node), notes=notes), transform_of_parents(node) if bent else None,
     )  # fmt: skip

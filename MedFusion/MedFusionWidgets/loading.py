@@ -1,6 +1,7 @@
 """Loading: DICOM folders, files, sample data, and PET that becomes SUV."""
 
 import os
+from pathlib import Path
 
 import qt
 import slicer
@@ -34,8 +35,8 @@ class LoadingSection:
                 button.toolTip = problem
 
     def refresh(self):
-        """Offer SUV where a PET in Bq/ml is chosen."""
-        self.ui.suvButton.visible = self._becquerelNode() is not None
+        """Offer SUV where a PET is chosen that is not in SUV yet."""
+        self.ui.suvButton.visible = self._petNode() is not None
 
     def onLoadFolder(self):
         """Ask for a folder and load its series."""
@@ -61,12 +62,12 @@ class LoadingSection:
             self._press(self.ui.sampleDataButton, self._loadSampleData)
 
     def onSuv(self):
-        """Ask for the DICOM folder of the PET where it is not known, and compute SUV from its headers."""
+        """Ask for the DICOM folder of the PET where its files are not known, and compute SUV from their headers."""
         if not self.work.isBusy:
-            self._folder = self._folderOf(self._becquerelNode()) or qt.QFileDialog.getExistingDirectory(
+            self._place = self._placeOf(self._petNode()) or qt.QFileDialog.getExistingDirectory(
                 None, _("DICOM folder of this PET series")
             )
-            if not self._folder:
+            if not self._place:
                 return
         self._press(self.ui.suvButton, self._convert)
 
@@ -116,11 +117,12 @@ class LoadingSection:
         problem = ensureLibraries()
         if problem:
             return problem
-        import MedFusionLib
+        from MedFusionLib.io import read_dicom_files, read_volume
 
-        folder, node = self._folder, self._becquerelNode()
+        place, node = self._place, self._petNode()
+        read = read_dicom_files if isinstance(place, list) else read_volume
         here = take_snapshot(node)
-        suv = run(lambda progress, cancelled: MedFusionLib.read_volume(folder, "PT"), [node])
+        suv = run(lambda progress, cancelled: read(place, "PT"), [node])
         difference = here.geometry.describe_difference(suv.geometry) if node.GetParentTransformNode() is None else ""
         if difference:
             raise UsageError(f"The folder holds another series than {node.GetName()}: {difference}", "its DICOM files")
@@ -145,23 +147,27 @@ class LoadingSection:
         loaded = _("{count} volumes loaded.").format(count=len(made))
         return " ".join([loaded, *notes])
 
-    def _becquerelNode(self):
-        """The first chosen PET in Bq/ml."""
-        from MedFusionLib.units import BECQUEREL_PER_ML
+    def _petNode(self):
+        """The first chosen PET that can become SUV: in Bq/ml, or in no known unit but known to the DICOM database."""
+        from MedFusionLib.units import BECQUEREL_PER_ML, UNKNOWN
+        from MedFusionScene.database import knows
         from MedFusionScene.nodes import modality_of, unit_of
 
         for node in self.inputs.nodes():
-            if modality_of(node) == "PT" and unit_of(node) == BECQUEREL_PER_ML:
+            unit = unit_of(node)
+            if modality_of(node) == "PT" and (unit == BECQUEREL_PER_ML or (unit == UNKNOWN and knows(node))):
                 return node
         return None
 
-    def _folderOf(self, node):
-        """Where the files of a node that was loaded from DICOM lie; empty when that is not known."""
+    def _placeOf(self, node):
+        """A node's DICOM files, as the database knows them, else the folder it was read from; empty when unknown."""
         from MedFusionLib.io.dicom_files import is_dicom
+        from MedFusionScene.database import files_of
 
         storage = node.GetStorageNode()
         name = storage.GetFileName() if storage is not None else None
-        return os.path.dirname(name) if name and os.path.isfile(name) and is_dicom(name) else ""
+        folder = os.path.dirname(name) if name and os.path.isfile(name) and is_dicom(Path(name)) else ""
+        return files_of(node) or folder
 
 
 def _windowOf(volume):

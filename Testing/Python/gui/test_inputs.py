@@ -1,12 +1,18 @@
 """What the volumes are, and how they come into the scene."""
 
+import types
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
+from pydicom import dcmread
 
+import MedFusionLib
 from dicom_writer import Recipe, pet_tags, write_series
 from MedFusionLib import units
 from MedFusionLib.io import write_volume
+from MedFusionLib.volume import Origin
 from MedFusionScene.nodes import modality_of, node_from_volume, unit_of
 from MedFusionScene.snapshot import take_snapshot
 from phantoms import head_pair
@@ -95,8 +101,6 @@ def test_every_series_of_a_folder_is_loaded_and_pet_becomes_suv(widget, stage, t
 
 
 def test_a_pet_in_becquerel_is_offered_to_become_suv(widget, stage, tmp_path, application):
-    import MedFusionLib
-
     stage.folder = str(two_series(tmp_path) / "pt")
     activity = MedFusionLib.read_volume(stage.folder, unit="Bq/ml", name="PET")
     node = node_from_volume(activity, application.scene)
@@ -111,9 +115,59 @@ def test_a_pet_in_becquerel_is_offered_to_become_suv(widget, stage, tmp_path, ap
     assert node.GetScene() is not None  # the volume in Bq/ml stays
 
 
-def test_the_headers_of_another_series_are_refused(widget, stage, tmp_path, application):
-    import MedFusionLib
+def database_of(folder, monkeypatch):
+    """What Slicer's DICOM database says of the files of a folder."""
+    files = {dcmread(file).SOPInstanceUID: str(file) for file in folder.rglob("*.dcm")}
+    known = types.SimpleNamespace(
+        isOpen=True,
+        fileForInstance=lambda instance: files.get(instance, ""),
+        fileValue=lambda file, tag: str(dcmread(file)[tag.replace(",", "")].value),
+    )
+    monkeypatch.setattr(slicer, "dicomDatabase", known, raising=False)
+    return " ".join(files)
 
+
+def as_slicer_loads(scene, volume, instances):
+    """A node as Slicer's DICOM module makes it: without a unit, with the instances it was read from."""
+    node = node_from_volume(replace(volume, unit=units.UNKNOWN, source=Origin()), scene)
+    node.SetAttribute("DICOM.instanceUIDs", instances)
+    return node
+
+
+def test_a_pet_that_slicer_loaded_becomes_suv_from_the_files_that_the_database_knows(
+    widget, tmp_path, application, monkeypatch
+):
+    folder = two_series(tmp_path / "a")
+    for number, file in enumerate(folder.rglob("*.dcm")):  # one folder for all, as a database may keep them
+        file.rename(tmp_path / f"{number}.dcm")
+    activity = MedFusionLib.read_volume(tmp_path, "PT", "Bq/ml")
+    instances = database_of(tmp_path, monkeypatch)
+    of_pet = [uid for uid in instances.split() if dcmread(slicer.dicomDatabase.fileForInstance(uid)).Modality == "PT"]
+    node = as_slicer_loads(application.scene, activity, " ".join(of_pet))
+    widget.ui.secondVolume.setCurrentNode(node)
+    widget.ui.suvButton.click()
+    made = widget.ui.secondVolume.currentNode()
+    assert made is not node and unit_of(made) == units.SUV_BODY_WEIGHT
+    expected = MedFusionLib.read_volume(tmp_path, "PT")
+    np.testing.assert_allclose(take_snapshot(made).volume().array, expected.array, rtol=1e-6)
+    assert take_snapshot(node).source.frame_of_reference == expected.source.frame_of_reference != ""
+
+
+def test_without_every_file_the_folder_is_asked_for(widget, stage, tmp_path, application, monkeypatch):
+    folder = two_series(tmp_path) / "pt"
+    node = as_slicer_loads(
+        application.scene, MedFusionLib.read_volume(folder, unit="Bq/ml"), database_of(folder, monkeypatch) + " 1.2.3"
+    )
+    widget.ui.secondVolume.setCurrentNode(node)
+    assert not widget.ui.suvButton.isHidden()
+    widget.ui.suvButton.click()
+    assert widget.ui.secondVolume.currentNode() is node
+    stage.folder = str(folder)
+    widget.ui.suvButton.click()
+    assert unit_of(widget.ui.secondVolume.currentNode()) == units.SUV_BODY_WEIGHT
+
+
+def test_the_headers_of_another_series_are_refused(widget, stage, tmp_path, application):
     stage.folder = str(two_series(tmp_path) / "pt")
     activity = MedFusionLib.read_volume(stage.folder, unit="Bq/ml", name="PET")
     matrix = activity.geometry.ijk_to_ras.copy()

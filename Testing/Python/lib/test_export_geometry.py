@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import MedFusionLib as mf
 from export_cases import ExportCase
+from MedFusionLib.io import read_contours
 from MedFusionLib.io.dicom_export import ExportOptions, export_result, read_reference
 from MedFusionLib.io.dicom_export.contours import contains, slice_contours
 from MedFusionLib.io.dicom_export.planes import place, reordered
@@ -166,6 +167,14 @@ def test_contours_enclose_exactly_the_voxels_of_the_mask(exported):
             np.testing.assert_allclose(ijk[:, 2], k, atol=1e-3)
             found[k] ^= contains(ijk[:, :2], centres).reshape(geometry.shape[1:])
         np.testing.assert_array_equal(found, result.tumour.labels == label)
+
+
+def test_contours_are_read_back_as_the_same_mask(exported):
+    case, result, folder = exported
+    found = read_contours(folder / "out" / "rtstruct" / "rtstruct.dcm", mf.read_volume(case.anatomy))
+    assert found.geometry.same_grid(result.tumour.geometry)
+    np.testing.assert_array_equal(found.labels, np.select([result.tumour.labels == n for n in (1, 5)], (1, 2)))
+    assert [segment.name for segment in found.segments] == ["Lesion 1", "Lesion 2"]
 
 
 def test_every_slice_names_the_reference_slice_it_lies_on(exported):

@@ -1,5 +1,7 @@
 """Between volume nodes and volumes nothing is lost, guessed in silence, or changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import slicer
@@ -9,7 +11,8 @@ import vtk
 from MedFusionLib import units
 from MedFusionLib.errors import NotSupported, UsageError
 from MedFusionLib.intensity import Window
-from MedFusionScene.nodes import colour_node_from_array, node_from_volume, volume_from_node
+from MedFusionLib.volume import Origin
+from MedFusionScene.nodes import colour_node_from_array, node_from_volume, set_unit, volume_from_node
 
 
 def _scalar_node(scene, name="volume", array=None):
@@ -63,6 +66,20 @@ def test_the_modality_of_the_dicom_series_is_taken(scene):
 def test_an_argument_overrides_what_the_node_says(scene, pet):
     found = volume_from_node(node_from_volume(pet, scene), modality="NM", unit="counts")
     assert (found.modality, found.unit) == ("NM", units.COUNTS)
+
+
+def test_the_number_one_that_slicer_writes_onto_an_mr_is_no_fusion_index(scene, mr):
+    node = node_from_volume(mr, scene)
+    set_unit(node, units.FUSION_INDEX)
+    assert volume_from_node(node).unit == units.ARBITRARY
+    assert volume_from_node(node, modality="OT").unit == units.FUSION_INDEX
+
+
+def test_a_transform_ends_the_claim_to_a_frame_of_reference(scene, mr):
+    node = node_from_volume(replace(mr, source=Origin(frame_of_reference="ab12")), scene)
+    assert volume_from_node(node).source.frame_of_reference == "ab12"
+    node.SetAndObserveTransformNodeID(_linear(scene, shift=(9, 0, 0)).GetID())
+    assert volume_from_node(node).source.frame_of_reference == ""
 
 
 def test_a_modality_guessed_from_the_name_is_noted(scene):
