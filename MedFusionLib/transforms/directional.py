@@ -51,7 +51,8 @@ class DirectionalBank:
     lengths : tuple of int
         (H, W) of the periodic transform, see `frequency.extended_lengths`.
     windows : (B, H', W' // 2 + 1) float32 Tensor
-        One window per band, fine to coarse, the base last; they sum to 1.
+        One window per band, fine to coarse, the base last; they sum to 1. Fastest with columns
+        contiguous in memory, as the functions below make them.
     """
 
     shape: tuple[int, ...]
@@ -64,13 +65,26 @@ class DirectionalBank:
 
     def bands(self, image: Tensor) -> Iterator[Tensor]:
         """Detail bands from fine to coarse, then the base, of an image (..., H, W); they sum to it."""
-        spectrum = torch.fft.rfft2(extend(image, self.lengths))
+        half = torch.fft.rfft2(extend(image, self.lengths))
+        spectrum = half.reshape(-1, *half.shape[-2:]).mT.contiguous()
         product = torch.empty_like(spectrum)
+        work = torch.empty_like(spectrum.mT, memory_format=torch.contiguous_format)
         for window in self.windows.to(image.device):
             checkpoint()
-            torch.mul(spectrum, window, out=product)
-            band = torch.fft.irfft2(product, s=self.lengths)
+            torch.mul(spectrum, window.mT, out=product)
+            band = _back(product, work, self.lengths[1]).reshape(*image.shape[:-2], *self.lengths)
             yield band[..., : self.shape[0], : self.shape[1]]
+
+
+def _back(columns: Tensor, work: Tensor, width: int) -> Tensor:
+    """Images (M, H, W) of half spectra (M, W // 2 + 1, H), by way of `work` (M, H, W // 2 + 1).
+
+    The same values as `irfft2`, which copies between its two steps in an order that misses the cache;
+    plane by plane that copy is four times faster.
+    """
+    for rows, columns_of_one in zip(work, torch.fft.ifft(columns, dim=-1)):
+        rows.copy_(columns_of_one.mT)
+    return torch.fft.irfft(work, n=width, dim=-1)
 
 
 def directional_bank(
@@ -97,7 +111,7 @@ def directional_bank(
         windows += [(passed - coarser) * part for part in _wedges(position, count)]
         passed = coarser
     stack = torch.stack([symmetrise(window, lengths[-1]) for window in (*windows, passed)])
-    return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float())
+    return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float().mT.contiguous().mT)
 
 
 def bank_for(sources: Tensor, spacing: Sequence[float], tiling: Tiling) -> DirectionalBank:
@@ -118,7 +132,7 @@ def wedge_bank(lengths: Sequence[int], shape: Sequence[int], count: int) -> Dire
     rows, columns = axis_frequencies(lengths, (1.0, 1.0))
     wedges = [symmetrise(wedge, lengths[-1]) for wedge in _wedges(_direction(rows, columns, "angle"), count)]
     stack = torch.stack(wedges)
-    return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float())
+    return DirectionalBank(tuple(shape), tuple(lengths), (stack / stack.sum(0)).float().mT.contiguous().mT)
 
 
 def _direction(rows: Tensor, columns: Tensor, angles: str) -> Tensor:

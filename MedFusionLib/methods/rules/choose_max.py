@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from MedFusionLib.methods.rules.windows import maximum_of_three_, sum_of_three
+from MedFusionLib.methods.rules.windows import largest_of_three, sum_of_three
 
 SLAB_SAMPLES = 2_000_000
 """Samples handled at once: the intermediates of a slab then stay in cache and below 16 MB."""
@@ -48,7 +48,7 @@ class ChooseMax:
 
 
 def _weights(bands: Tensor, ndim: int) -> Tensor:
-    activity = maximum_of_three_(bands.abs(), ndim)
+    activity = largest_of_three(bands, ndim)
     if bands.shape[1] == 2:
         return _weights_of_two(activity, ndim)
     leaders = (activity == activity.amax(dim=1, keepdim=True)).to(torch.int8)
@@ -59,8 +59,8 @@ def _weights(bands: Tensor, ndim: int) -> Tensor:
 
 def _weights_of_two(activity: Tensor, ndim: int) -> Tensor:
     """The same decision for two sources from the sign of the difference, in bytes as far as possible."""
-    lead = torch.sub(activity[:, 0], activity[:, 1]).sign_().to(torch.int8)  # comparisons would be slower
-    votes = sum_of_three(lead, ndim).clamp_(-1, 1).add_(1)
+    lead = torch.sub(activity[:, 0], activity[:, 1]).sign_()  # comparisons would be slower
+    votes = sum_of_three(lead, ndim, torch.int8).clamp_(-1, 1).add_(1)
     weights = torch.empty_like(activity)
     weights[:, 0].copy_(votes).mul_(0.5)
     torch.sub(1, weights[:, 0], out=weights[:, 1])

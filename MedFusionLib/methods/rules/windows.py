@@ -1,39 +1,46 @@
-"""Small moving windows over the spatial axes: maximum and sum of 3 samples, edges clipped."""
+"""Small moving windows over the spatial axes: largest modulus and sum of 3 samples, nothing outside."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 
-def maximum_of_three_(image: Tensor, ndim: int) -> Tensor:
-    """Largest value in the 3^ndim window around each sample of (..., *spatial), in place."""
-    for axis in range(-ndim, 0):
-        length = image.shape[axis]
-        if length == 1:
-            continue
-        pairs = torch.maximum(image.narrow(axis, 0, length - 1), image.narrow(axis, 1, length - 1))
-        inner = image.narrow(axis, 1, length - 2)
-        torch.maximum(pairs.narrow(axis, 0, length - 2), pairs.narrow(axis, 1, length - 2), out=inner)
-        image.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
-        image.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
-    return image
+def largest_of_three(bands: Tensor, ndim: int) -> Tensor:
+    """Largest modulus in the 3^ndim window around each sample of (..., *spatial)."""
+    framed = _framed(bands, ndim, bands.real.dtype)
+    torch.abs(bands, out=_inside(framed, ndim))
+    return _joined(framed, ndim, torch.maximum)
 
 
-def sum_of_three(image: Tensor, ndim: int) -> Tensor:
-    """Sum over the 3^ndim window around each sample; outside counts nothing."""
+def sum_of_three(image: Tensor, ndim: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Sum over the 3^ndim window around each sample, in `dtype` (that of the image); outside counts nothing."""
+    framed = _framed(image, ndim, dtype or image.dtype)
+    _inside(framed, ndim).copy_(image)
+    return _joined(framed, ndim, torch.add)
+
+
+def _framed(image: Tensor, ndim: int, dtype: torch.dtype) -> Tensor:
+    """Zeros, one sample more than the image on every side."""
+    spatial = [length + 2 for length in image.shape[-ndim:]]
+    return torch.zeros((*image.shape[:-ndim], *spatial), dtype=dtype, device=image.device)
+
+
+def _inside(framed: Tensor, ndim: int) -> Tensor:
     for axis in range(-ndim, 0):
-        length = image.shape[axis]
-        if length == 1:
-            continue
-        pairs = image.narrow(axis, 0, length - 1) + image.narrow(axis, 1, length - 1)
-        out = torch.empty_like(image)
-        out.narrow(axis, 0, 1).copy_(pairs.narrow(axis, 0, 1))
-        out.narrow(axis, length - 1, 1).copy_(pairs.narrow(axis, length - 2, 1))
-        inner = out.narrow(axis, 1, length - 2)
-        torch.add(pairs.narrow(axis, 0, length - 2), image.narrow(axis, 2, length - 2), out=inner)
-        image = out
-    return image
+        framed = framed.narrow(axis, 1, framed.shape[axis] - 2)
+    return framed
+
+
+def _joined(framed: Tensor, ndim: int, join: Callable) -> Tensor:
+    """Every sample inside the frame joined with its neighbours, axis by axis."""
+    for axis in range(-ndim, 0):
+        length = framed.shape[axis] - 2
+        out = join(framed.narrow(axis, 0, length), framed.narrow(axis, 2, length))
+        framed = join(out, framed.narrow(axis, 1, length), out=out)
+    return framed
 
 
 def smooth_121(image: Tensor, ndim: int) -> Tensor:
