@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
+BENCH ?= Testing/Benchmarks/results
 WEIGHTS ?= trained-weights
 RECIPES ?= densefuse msdnet nestfuse siamese ifcnn
 DEMO_DATA := spm-runtime-r2024b==25.1.2.post4
@@ -13,7 +14,7 @@ help:
 	@echo "make demo   install, run the demo, draw pictures into $(OUT)/"
 	@echo "make test   install, run all tests"
 	@echo "make lint   check style"
-	@echo "make bench  measure speed against the usual ways"
+	@echo "make bench  measure speed, cost and quality, as JSON and Markdown in $(BENCH)/"
 	@echo "make train  train the networks anew into $(WEIGHTS)/ (DATA=folder with pairs; RECIPES=names)"
 	@echo "make fuzz   feed damaged files to the readers for a minute"
 
@@ -35,7 +36,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 
 bench: $(VENV)/.ready
-	$(BIN)/python Testing/Benchmarks/run.py
+	$(BIN)/python Testing/Benchmarks/run.py --out $(BENCH)
 
 train: $(VENV)/.ready
 	set -e; for recipe in $(RECIPES); do \
