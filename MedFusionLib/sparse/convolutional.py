@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
+from MedFusionLib.transforms.frequency import from_columns, to_columns
 
 ITERATIONS_PER_CHECK = 5
 FILTER_STEP = 0.005
@@ -54,37 +55,43 @@ class Coder:
 
         Both together, of a similar image (the neighbouring slice), make a good start.
         """
-        spectrum = filter_spectrum(self.filters.to(image.device, image.dtype), image.shape)
+        spectrum = filter_spectrum(self.filters.to(image.device, image.dtype), image.shape).mT.contiguous()
         power = spectrum.abs().square().sum(dim=0) + self.penalty
-        opposite, dense, target = spectrum.conj().resolve_conj(), torch.empty_like(spectrum), torch.fft.rfft2(image)
+        opposite, target = spectrum.conj().resolve_conj(), to_columns(image[None])[0]
         shape = (len(self.filters), *image.shape)
         maps, multipliers = start or (image.new_zeros(shape), image.new_zeros(shape))
-        maps, multipliers = maps.clone(), multipliers.clone()
+        held, multipliers = maps - multipliers, multipliers.clone()
         few = [slice(first, first + FILTERS_AT_ONCE) for first in range(0, len(maps), FILTERS_AT_ONCE)]
+        bound = self.sparsity / self.penalty
         for number in range(self.iterations):
             checkpoint()
+            dense = [to_columns(held[part]) for part in few]
             missing = target.clone()
-            for part in few:
-                dense[part] = torch.fft.rfft2(maps[part] - multipliers[part])
-                missing -= (spectrum[part] * dense[part]).sum(dim=0)
+            for part, bands in zip(few, dense):
+                for filtered, band in zip(spectrum[part], bands):
+                    missing.addcmul_(filtered, band, value=-1)
             missing /= power
-            moved = 0.0
-            for part in few:
-                band = dense[part].addcmul_(opposite[part], missing)
-                raised = torch.fft.irfft2(band, s=image.shape).add_(multipliers[part])
-                sparse = torch.nn.functional.softshrink(raised, self.sparsity / self.penalty)
-                if self._asks(image, number):
-                    moved += float((sparse - maps[part]).square().sum())
-                torch.sub(raised, sparse, out=multipliers[part])
-                maps[part] = sparse
-            if self._asks(image, number) and moved <= self.tolerance**2 * float(maps.square().sum()):
+            asks, moved = self._asks(image, number), 0.0
+            for part, bands in zip(few, dense):
+                bands.addcmul_(opposite[part], missing)
+                raised = from_columns(bands, image.shape[1]).add_(multipliers[part])
+                before = held[part] + multipliers[part] if asks else None
+                torch.clamp(raised, -bound, bound, out=multipliers[part])
+                torch.sub(raised, multipliers[part], alpha=2, out=held[part])
+                if asks:
+                    moved += float((raised - multipliers[part] - before).square().sum())
+            if asks and self._settled(moved, float((held + multipliers).square().sum()), image):
                 break
-        return maps, multipliers
+        return held + multipliers, multipliers
 
     def rebuild(self, maps: Tensor) -> Tensor:
         """The image (..., H, W) that maps (..., M, H, W) stand for."""
         spectrum = filter_spectrum(self.filters.to(maps.device, maps.dtype), maps.shape[-2:])
         return torch.fft.irfft2((spectrum * torch.fft.rfft2(maps)).sum(dim=-3), s=maps.shape[-2:])
+
+    def _settled(self, moved: float, size: float, image: Tensor) -> bool:
+        """Whether the maps changed little; the first steps from nothing may leave all of them at 0."""
+        return moved <= self.tolerance**2 * size and (size > 0 or not bool(image.any()))
 
     def _asks(self, image: Tensor, number: int) -> bool:
         """Whether this iteration asks for the change of the maps."""

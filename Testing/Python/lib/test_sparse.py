@@ -133,6 +133,15 @@ def test_a_start_from_a_similar_image_saves_iterations():
     assert (few.code(image, neighbour)[0] - best).norm() < 0.5 * (few.code(image)[0] - best).norm()
 
 
+def test_a_faint_image_is_coded_although_the_first_steps_leave_all_maps_empty():
+    generator = torch.Generator().manual_seed(0)
+    filters, image = spread_filters(6), 0.05 * torch.rand(24, 24, generator=generator).double()
+    first, _ = Coder(filters, 0.05, 5.5, iterations=1).code(image)
+    assert not first.any()
+    assert Coder(filters, 0.05, 5.5, iterations=30).code(image)[0].any()
+    assert not Coder(filters, 0.05, 5.5).code(torch.zeros(24, 24).double())[0].any()
+
+
 def test_learned_filters_code_better_than_random_ones():
     truth = spread_filters(3, seed=5)
     rng = np.random.default_rng(0)
