@@ -59,7 +59,7 @@ class DenoisedContourletFusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedDenoised:
         """Contourlet windows, and the noise of every source in every slice."""
         denoiser = denoiser_for(sources, self.order, self.strength, self.steps)
-        return FittedDenoised(ContourletFusion().fit(sources, spacing), denoiser)
+        return FittedDenoised(ContourletFusion().fit(sources, spacing), denoiser, tuple(spacing))
 
 
 def denoiser_for(
@@ -72,10 +72,11 @@ def denoiser_for(
 
 @dataclass(frozen=True)
 class FittedDenoised:
-    """A fusion, and a denoiser if the sources are noisy."""
+    """A fusion, a denoiser if the sources are noisy, and the spacing of their slices."""
 
     fusion: FittedMethod
     denoiser: TotalGeneralisedVariation | None
+    spacing: tuple[float, ...]
 
     @property
     def support(self) -> Global:
@@ -87,7 +88,7 @@ class FittedDenoised:
         fused = self.fusion.fuse(sources, with_parts=with_parts)
         if self.denoiser is None:
             return fused
-        image = torch.stack([self.denoiser.denoise(slice_, 2) for slice_ in fused.image])
+        image = torch.stack([self.denoiser.denoise(slice_, self.spacing) for slice_ in fused.image])
         if fused.parts is None:
             return Fused(image)
         size = box_mean(fused.parts.abs(), 1, 2) + TINY

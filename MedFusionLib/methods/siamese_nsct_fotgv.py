@@ -46,4 +46,4 @@ class SiameseDenoisedFusion:
         mixed = FittedSiamese(
             lambda weights: SliceBankFusion(bank, MatchedMapRule(weights, sigma=FINE), TemperedMapRule(weights, COARSE))
         )
-        return FittedDenoised(mixed, denoiser_for(sources))
+        return FittedDenoised(mixed, denoiser_for(sources), tuple(spacing))

@@ -95,3 +95,25 @@ def seam(image: Tensor, axis: int, extra: int) -> Tensor:
     shape = [-1 if other == axis else 1 for other in range(-image.ndim, 0)]
     share = ((index + 0.5) / extra).to(image.dtype).reshape(shape)
     return torch.lerp(end, start, share)
+
+
+def to_columns(images: Tensor) -> Tensor:
+    """Half spectra (M, W // 2 + 1, H) of images (M, H, W), their columns contiguous in memory.
+
+    The values of `rfft2`. That turns its data between its two steps in an order that misses the cache;
+    plane by plane it takes a quarter of the time.
+    """
+    return torch.fft.fft(_turned(torch.fft.rfft(images)))
+
+
+def from_columns(columns: Tensor, width: int) -> Tensor:
+    """Images (M, H, W) of half spectra (M, W // 2 + 1, H): the inverse of `to_columns`."""
+    return torch.fft.irfft(_turned(torch.fft.ifft(columns)), n=width)
+
+
+def _turned(planes: Tensor) -> Tensor:
+    """Every plane transposed, contiguous."""
+    turned = planes.new_empty(planes.mT.shape)
+    for plane, onto in zip(planes, turned):
+        onto.copy_(plane.mT)
+    return turned

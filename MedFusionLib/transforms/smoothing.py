@@ -44,9 +44,15 @@ def guided_filter(image: Tensor, guide: Tensor, radius: Radius, epsilon: float, 
 
 
 def rolling_guidance(
-    image: Tensor, sigma: float, epsilon: float, ndim: int, *, radius: Radius = 4, rounds: int = 4
+    image: Tensor,
+    sigma: float | Sequence[float],
+    epsilon: float,
+    ndim: int,
+    *,
+    radius: Radius = 4,
+    rounds: int = 4,
 ) -> Tensor:
-    """Remove structures smaller than `sigma` samples, and restore the edges of the larger ones.
+    """Remove structures smaller than `sigma` samples (one number, or one per axis), restore edges of larger ones.
 
     Q. Zhang, X. Shen, L. Xu, J. Jia, "Rolling guidance filter", Proc. ECCV (2014) 815-830; with the
     guided filter as the edge-preserving step.

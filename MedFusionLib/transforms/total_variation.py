@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,9 @@ class TotalGeneralisedVariation:
     order: float = 1.2
     steps: int = 120
 
-    def denoise(self, image: Tensor, ndim: int) -> Tensor:
-        """The denoised image (..., *spatial)."""
-        grid = _Grid(image, ndim, self.order)
+    def denoise(self, image: Tensor, spacing: Sequence[float]) -> Tensor:
+        """The denoised image (..., *spatial), whose samples lie `spacing` apart along its spatial axes."""
+        ndim, grid = len(spacing), _Grid(image, spacing, self.order)
         step = grid.step_size
         u, w = image.clone(), [torch.zeros_like(image) for _ in range(ndim)]
         p = [torch.zeros_like(image) for _ in range(ndim)]
@@ -89,10 +90,12 @@ def noise_level(image: Tensor, ndim: int) -> Tensor:
 
 
 class _Grid:
-    """Derivatives along every axis, as small matrices."""
+    """Derivatives along every axis per finest sample distance, as small matrices."""
 
-    def __init__(self, image: Tensor, ndim: int, order: float) -> None:
-        matrices = [derivative_matrix(length, order) for length in image.shape[-ndim:]]
+    def __init__(self, image: Tensor, spacing: Sequence[float], order: float) -> None:
+        ndim, finest = len(spacing), min(spacing)
+        lengths = image.shape[-ndim:]
+        matrices = [derivative_matrix(n, order) * (finest / step) ** order for n, step in zip(lengths, spacing)]
         largest = max(np.abs(matrix).sum(axis=1).max() for matrix in matrices)
         self.step_size = float((2 * ndim * largest**2 + 1) ** -0.5)
         """Both step sizes of the algorithm: their product times the squared norm of the operator is at most 1."""

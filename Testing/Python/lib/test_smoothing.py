@@ -109,14 +109,14 @@ def test_order_one_is_the_plain_difference():
 
 def test_total_generalised_variation_converges():
     image = noise((16, 14)).double()
-    steps = [TotalGeneralisedVariation(4.0, order=1.0, steps=n).denoise(image, 2) for n in (200, 1500, 3000)]
+    steps = [TotalGeneralisedVariation(4.0, order=1.0, steps=n).denoise(image, (1, 1)) for n in (200, 1500, 3000)]
     assert (steps[1] - steps[2]).abs().mean() < 0.5 * (steps[0] - steps[2]).abs().mean()
 
 
 def test_a_ramp_with_noise_becomes_a_ramp_without_stairs():
     ramp = torch.linspace(0, 1, 48).double().expand(32, 48)
     noisy = ramp + 0.05 * torch.randn(32, 48, generator=torch.Generator().manual_seed(0)).double()
-    smooth = TotalGeneralisedVariation(1 / 0.05, order=1.0, steps=400).denoise(noisy, 2)
+    smooth = TotalGeneralisedVariation(1 / 0.05, order=1.0, steps=400).denoise(noisy, (1, 1))
     assert (smooth - ramp).square().mean().sqrt() < 0.02
     steps = smooth[:, 4:-4].diff(dim=1)
     assert steps.std() < 0.5 * steps.mean()
@@ -149,3 +149,41 @@ def test_phase_congruency_works_in_space():
     found = phase_congruency(volume, 3)
     assert found[11:13, 8:16, 8:16].amax(dim=0).min() > 0.4
     assert found[4:8, 8:16, 8:16].max() < 0.2
+
+
+def ball(spacing):
+    """A soft ball of 20 mm in noise-free space, sampled at some spacing in mm."""
+    axes = [(np.arange(round(64 / step)) + 0.5) * step - 32 for step in spacing]
+    distance = np.sqrt(sum(axis**2 for axis in np.meshgrid(*axes, indexing="ij")))
+    return torch.from_numpy(1 / (1 + np.exp((distance - 20) / 2))).float()
+
+
+def lengths_for(volume):
+    return extended_lengths(volume[None], 3, 16)
+
+
+SPLITS = {
+    "tikhonov": lambda v, mm: tikhonov(v, 30.0, mm, lengths_for(v)),
+    "frequency": lambda v, mm: frequency_base(v, 0.08, mm, lengths_for(v)),
+    "guided": lambda v, mm: guided_filter(v, v, per_axis(8, mm), 0.01, 3),
+    "rolling": lambda v, mm: rolling_guidance(v, [3 * min(mm) / step for step in mm], 0.01, 3, radius=per_axis(4, mm)),
+    "variation": lambda v, mm: TotalGeneralisedVariation(2.0, order=1.0, steps=60).denoise(v, mm),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
+def test_a_split_of_a_volume_follows_millimetres_not_slices(split):
+    cubic, thick = (2.0, 2.0, 2.0), (4.0, 2.0, 2.0)
+    thin = split(ball(cubic), cubic)
+    wanted = (thin[::2] + thin[1::2]) / 2
+    apart = (split(ball(thick), thick) - wanted).abs().mean()
+    assert apart < 0.003
+    assert apart < 0.5 * (split(ball(thick), cubic) - wanted).abs().mean()
+
+
+def test_l0_smoothing_keeps_edges_and_flattens_noise_in_thick_slices():
+    clean = (ball((4.0, 2.0, 2.0)) > 0.5).float()[None]
+    noisy = clean + 0.03 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    smooth = l0_smoothing(noisy, 0.02, (4.0, 2.0, 2.0), extended_lengths(noisy, 3, 16))
+    assert (smooth - clean).abs().mean() < 0.5 * (noisy - clean).abs().mean()
+    assert (smooth[0, 8, 16, 16] - smooth[0, 0, 0, 0]) > 0.9

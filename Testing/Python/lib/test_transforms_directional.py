@@ -10,6 +10,7 @@ from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
 from MedFusionLib.transforms.dual_tree import DualTree
 from MedFusionLib.transforms.frequency import extend, extended_lengths
 from MedFusionLib.transforms.gradient_pyramid import GradientPyramid
+from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
 from MedFusionLib.transforms.shearlet3d import ShearletBank
 from MedFusionLib.transforms.stationary import StationaryWavelet
@@ -27,16 +28,23 @@ def noise(shape, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).random(shape, dtype=np.float32))
 
 
-def pyramids(shape):
-    plan, ndim = plan_decimation(shape, [1.0] * len(shape), 3), len(shape)
-    made = [GradientPyramid(plan, ndim), StationaryWavelet(plan, ndim), StationaryWavelet(plan, ndim, "bior4.4")]
+def pyramids(shape, spacing):
+    plan, ndim = plan_decimation(shape, spacing, 3), len(shape)
+    made = [
+        LaplacianPyramid(plan, ndim),
+        WaveletTransform(plan, ndim),
+        GradientPyramid(plan, ndim),
+        StationaryWavelet(plan, ndim),
+        StationaryWavelet(plan, ndim, "bior4.4"),
+    ]
     return [*made, DualTree(plan, ndim), *([Contourlets(plan, shape)] if ndim == 2 else [])]
 
 
 @pytest.mark.parametrize("shape", PLANES + VOLUMES)
-def test_every_pyramid_gives_back_what_it_got(shape):
+@pytest.mark.parametrize("thickness", [1.0, 3.27])
+def test_every_pyramid_gives_back_what_it_got(shape, thickness):
     image = noise((2, 3, *shape))
-    for transform in pyramids(shape):
+    for transform in pyramids(shape, (thickness, *[1.0] * (len(shape) - 1))):
         bands = transform.analyse(image)
         assert len(bands) == 1 + sum(map(transform.count, range(len(transform.plan))))
         assert (transform.synthesise(bands, shape) - image).abs().max() < 1e-5
@@ -88,6 +96,14 @@ def test_undecimated_bands_move_with_the_image(tiling):
     bank = directional_bank((64, 64), (64, 64), (1, 1), tiling)
     for band, moved in zip(bank.bands(image), bank.bands(image.roll((3, 5), (0, 1)))):
         assert (band.roll((3, 5), (0, 1)) - moved).abs().max() < 1e-5
+
+
+def test_bands_of_a_volume_move_with_it():
+    volume = noise((1, 12, 16, 20))
+    bank = ShearletBank((12, 16, 20), (12, 16, 20), (3, 1, 1), (2, 1))
+    for block, moved in zip(bank.bands(volume), bank.bands(volume.roll((3, 5, 2), (1, 2, 3)))):
+        band = block(slice(None), slice(None)).roll((3, 5, 2), (1, 2, 3))
+        assert (band - moved(slice(None), slice(None))).abs().max() < 1e-5
 
 
 def test_stationary_bands_move_with_the_image():
