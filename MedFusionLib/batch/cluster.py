@@ -10,6 +10,8 @@ from MedFusionLib.batch.pool import Worker, WorkerDied, run_guarded
 from MedFusionLib.errors import Cancelled, NotSupported
 
 LOCAL = "local"
+ANSWER_SECONDS = 20
+"""For which a scheduler is waited for."""
 
 
 class ClusterWorkers:
@@ -41,7 +43,7 @@ class ClusterWorkers:
         try:
             if address == LOCAL:
                 self._cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
-            self._client = Client(self._cluster or address, timeout="20s")
+            self._client = Client(self._cluster or address, timeout=ANSWER_SECONDS)
         except (OSError, ValueError) as error:
             raise NotSupported(f"No Dask scheduler answers at {address}", "HOST:PORT of a running scheduler") from error
         slots = max(1, sum(self._client.nthreads().values()))

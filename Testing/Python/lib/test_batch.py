@@ -255,8 +255,9 @@ def test_a_dask_cluster_gives_what_processes_give_and_is_left(manifest, undistur
     assert not list(workers("dask"))
 
 
-def test_a_scheduler_that_does_not_answer_is_named(manifest, tmp_path):
+def test_a_scheduler_that_does_not_answer_is_named(manifest, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra: pip install medfusion[cluster]")
+    monkeypatch.setattr("MedFusionLib.batch.cluster.ANSWER_SECONDS", 1)
     with pytest.raises(NotSupported, match="No Dask scheduler answers at nowhere:70000"):
         mf.run_batch(plan_of(manifest, tmp_path, "01"), scheduler="nowhere:70000")
 
