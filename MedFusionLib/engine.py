@@ -22,6 +22,7 @@ from MedFusionLib.errors import Cancelled, MedFusionError, ResourcesExhausted, U
 from MedFusionLib.interrupt import stoppable
 from MedFusionLib.methods.base import FittedMethod, FusionMethod, Local
 from MedFusionLib.native import NativeSlices
+from MedFusionLib.precision import has_bfloat16
 from MedFusionLib.threads import default_workers
 from MedFusionLib.tiling import Tile, plan_tiles
 
@@ -339,13 +340,15 @@ class _Job:
     def _autocast(self, device: str) -> AbstractContextManager:
         import torch
 
-        if self.options.precision == "exact":
+        if self.options.precision == "exact" or not has_bfloat16(device):
             return nullcontext()
         return torch.autocast(device, dtype=torch.bfloat16)
 
     def _precision(self, device: str) -> str:
         if self.options.precision == "exact":
             return "float32"
+        if not has_bfloat16(device):
+            return f"float32: this {device} has no instructions for bfloat16, which would be slower"
         return f"bfloat16 autocast on {device} (convolutions and matrix products)"
 
     def _restore(self, image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Write the tables of Docs/networks.md: ``python tools/update_networks.py networks.json`` (see Testing/Benchmarks)."""
+"""Write the tables of Docs/networks.md: ``python tools/update_networks.py networks.json`` (see Testing/Benchmarks).
+
+Which methods stay below the average of the sources is written to the library, whose catalogue says so. Without a
+record only that and the table of the weights are brought up to date.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "Docs" / "networks.md"
+HOME = Path(__file__).resolve().parents[1]
+PAGE = HOME / "Docs" / "networks.md"
+STANDING = HOME / "MedFusionLib" / "resources" / "below_average.json"
 SHOWN = ("q_mi", "qabf", "vif", "ssim", "ms_ssim", "scd", "nabf", "func", "anat", "clin", "invent", "bg")
+JUDGED = ("clin", "qabf")
 TITLES = {"ct_mri": "MR and CT", "pet_mri": "MR and PET", "spect_mri": "MR and SPECT"}
 
 
@@ -49,9 +56,24 @@ def rows_below(heading: str, text: str) -> dict[str, str]:
     return {row.split("|")[1].strip(): row for row in table if row.startswith("|")}
 
 
+def standing(text: str) -> dict[str, dict[str, list[str]]]:
+    """Per method of the tables by luminance and metric, the sets in which it is below average."""
+    table = text.partition("<!-- luminance -->")[2].partition("<!-- /luminance -->")[0]
+    found: dict[str, dict[str, list[str]]] = {}
+    for title in TITLES.values():
+        heading = next(line for line in table.splitlines() if line.startswith(f"**{title}**"))
+        rows = {name: row.split("|")[2:] for name, row in rows_below(heading, table).items()}
+        for name, cells in rows.items():
+            for metric in JUDGED:
+                place = SHOWN.index(metric)
+                if float(cells[place]) < float(rows["average"][place]):
+                    found.setdefault(name, {}).setdefault(metric, []).append(title.removeprefix("MR and "))
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Replace what stands between the markers."""
-    record = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    record = json.loads(Path(arguments[0]).read_text(encoding="utf-8")) if arguments else {}
     text = PAGE.read_text(encoding="utf-8")
     for marker in ("cards", *record):
         begin, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
@@ -60,6 +82,7 @@ def main(arguments: list[str]) -> int:
         table = cards() if marker == "cards" else figures(record[marker], before)
         text = f"{head}{begin}{table}\n{end}{tail}"
     PAGE.write_text(text, encoding="utf-8")
+    STANDING.write_text(json.dumps(standing(text), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -9,9 +9,12 @@ from MedFusionLib.errors import UsageError
 
 
 def add_arguments(parser) -> None:
-    """RECIPE --data DIR --minutes M --out DIR."""
+    """RECIPE --data DIR --fold CASE --minutes M --out DIR."""
     parser.add_argument("recipe", metavar="RECIPE", help="name of the weights, for example densefuse")
     parser.add_argument("--data", metavar="DIR", help="folder with the training data, for recipes that need one")
+    parser.add_argument(
+        "--fold", metavar="CASE", help="hold back this case of MR-PET instead: convex-pairs, then convex"
+    )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time; the same call goes on")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for weights, card, curve and checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that exist")
@@ -19,10 +22,13 @@ def add_arguments(parser) -> None:
 
 def run(arguments) -> dict:
     """Train."""
+    from MedFusionLib.training.fold import fold
     from MedFusionLib.training.recipes import recipe_named
     from MedFusionLib.training.runner import TrainOptions, train
 
     recipe, out = recipe_named(arguments.recipe), Path(arguments.out)
+    if arguments.fold:
+        recipe = fold(recipe, arguments.fold, out)
     weights = out / f"{recipe.name}.safetensors"
     if weights.exists() and not arguments.overwrite:
         raise UsageError(f"{weights} exists", "a new folder", "Choose another one or allow overwriting")

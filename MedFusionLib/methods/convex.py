@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from MedFusionLib.errors import UsageError
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Local, MethodInfo
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.convex import ALIGNMENT, REACH, SCALES, SPLINE, ConvexWeights, combine_bands
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.transforms.filters import symmetric_filter
@@ -44,7 +45,8 @@ class ConvexFusion:
         title="Convex weights",
         family="convex networks",
         citation="MedFusion, own design; weight maps by networks: Y. Liu et al., Int. Conf. Inf. Fusion 2017",
-        sentence="A network only decides how much of each source to take: nothing can appear that no source shows.",
+        sentence="A network only decides how much of each source to take: nothing can appear that no source shows."
+        + below_average("convex"),
         reproduces="Own design, see networks/convex.py; volumes: weights of up to three orientations averaged.",
         weights=card("convex")["sha256"],
         invention=invention_of("convex"),

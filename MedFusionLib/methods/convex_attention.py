@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Local, MethodInfo
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.convex import combine_bands
 from MedFusionLib.networks.convex_attention import ALIGNMENT, REACH, ConvexAttention
 from MedFusionLib.networks.loading import load_network, on_device
@@ -33,7 +34,7 @@ class ConvexAttentionFusion:
         family="convex networks",
         citation="MedFusion, own design; linear attention: A. Katharopoulos et al., ICML 2020",
         sentence="A small transformer only decides how much of each source to take: nothing can appear that no source "
-        "shows; windows are three-dimensional in volumes.",
+        "shows; windows are three-dimensional in volumes." + below_average("convex-attention"),
         reproduces="Own design, see networks/convex_attention.py; trained on slices, used on volumes as it is.",
         weights=card("convex-attention")["sha256"],
         invention=invention_of("convex-attention"),

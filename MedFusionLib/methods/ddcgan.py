@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.native import NativeSlices
 from MedFusionLib.networks.attribution import attributed_parts
 from MedFusionLib.networks.ddcgan import FACTOR, DDcGAN, Placement, shipped
@@ -77,7 +78,7 @@ class DualDiscriminatorFusion:
         citation="J. Ma, H. Xu, J. Jiang, X. Mei, X.-P. Zhang, DDcGAN: a dual-discriminator conditional generative "
         "adversarial network for multi-resolution image fusion, IEEE Trans. Image Process. 29 (2020) 4980-4995",
         sentence="Takes PET and SPECT on their own grid, without resampling: sharp anatomy, weak function beneath it; "
-        "black is lifted by 22 of 255; below average, for comparison only.",
+        "black is lifted by 22 of 255; for comparison only." + below_average("ddcgan"),
         reproduces="Layers at a fifth of the width, two discriminators, losses. Fused image reduced by 4 x 4 means, "
         "turns of the players and steps are our choice; resolutions other than 1:4 are placed by their position.",
         survey_reference="45",

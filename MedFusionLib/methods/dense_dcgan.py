@@ -10,6 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.densefuse import REACH
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.dense_dcgan import DenseDCGAN
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card, invention_of
@@ -26,7 +27,7 @@ class DenseAdversarialFusion:
         citation="C. Zhao, T. Wang, B. Lei, Medical image fusion method based on dense block and deep convolutional "
         "generative adversarial network, Neural Comput. Appl. 33 (2021) 6595-6610",
         sentence="The strongest feature vector of a dense encoder, decoded: close to the maximum, clean edges, dark "
-        "findings may vanish.",
+        "findings may vanish." + below_average("dense-dcgan"),
         reproduces="The design of the abstract: dense encoder, feature vector with the largest norm, decoder; detail, "
         "structure and adversarial loss. Layers are those of DenseFuse; prices and discriminator are our choice.",
         survey_reference="19",

@@ -10,6 +10,7 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.densefuse import DenseFuse, FeatureFusion, l1_weighted_features, mean_features
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card
@@ -37,7 +38,8 @@ class DenseFuseFusion:
         family="auto-encoders",
         citation="H. Li, X.-J. Wu, DenseFuse: a fusion approach to infrared and visible images, IEEE Trans. Image "
         "Process. 28 (2019) 2614-2623",
-        sentence="Features of an encoder trained on photographs are weighted and decoded; soft, rather grey pictures.",
+        sentence="Features of an encoder trained on photographs are weighted and decoded; soft, rather grey pictures."
+        + below_average("densefuse"),
         reproduces="Architecture, both rules and the loss; trained on the photographs of scikit-image in 0..1 instead "
         "of COCO.",
         survey_reference="17",

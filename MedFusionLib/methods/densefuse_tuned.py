@@ -10,6 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.densefuse import REACH
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.densefuse import TunedDenseFuse
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card
@@ -25,7 +26,8 @@ class TunedDenseFuseFusion:
         family="transfer learning",
         citation="Y. Wang, transfer learning, as cited by the survey of the field (its number 23); network: H. Li, "
         "X.-J. Wu, IEEE Trans. Image Process. 28 (2019) 2614-2623",
-        sentence="DenseFuse fitted to a few medical cases: brighter and sharper than before the fit.",
+        sentence="DenseFuse fitted to a few medical cases: brighter and sharper than before the fit."
+        + below_average("densefuse-tuned"),
         reproduces="The idea: start from a network for photographs, fit to few cases. Network, rule (strongest "
         "features) and loss (intensity, gradient, SSIM) are our choice; the card compares with random values.",
         survey_reference="23",

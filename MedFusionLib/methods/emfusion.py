@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.emfusion import EMFusion
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card, invention_of
@@ -26,7 +27,8 @@ class EnhancedMedicalFusion:
         family="end-to-end networks",
         citation="H. Xu, J. Ma, EMFusion: an unsupervised enhanced medical image fusion network, Inf. Fusion 76 "
         "(2021) 177-186",
-        sentence="A small dense network, weighted by entropy and brightness: even pictures, bone a little grey.",
+        sentence="A small dense network, weighted by entropy and brightness: even pictures, bone a little grey."
+        + below_average("emfusion"),
         reproduces="Layers; similarity and squared error with weights from entropy and intensity; the constraint "
         "by features that only one modality has is left out.",
         dims=(2,),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.fusiongan import shipped
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card, invention_of
@@ -27,7 +28,7 @@ class FusionGANFusion:
         citation="J. Ma, W. Yu, P. Liang, C. Li, J. Jiang, FusionGAN: a generative adversarial network for infrared "
         "and visible image fusion, Inf. Fusion 48 (2019) 11-26",
         sentence="Brightness of the second source with thin edges of the first, whose own bright tissue is lost; "
-        "black is lifted by 10 of 255; below average, for comparison only.",
+        "black is lifted by 10 of 255; for comparison only." + below_average("fusiongan"),
         reproduces="Layers at an eighth of the width, losses with their prices; the anatomical source stands for the "
         "visible one; borders, turns of the players and steps are our choice.",
         dims=(2,),

@@ -11,6 +11,7 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.ifcnn import IFCNN, JOINS
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card, invention_of
@@ -38,7 +39,7 @@ class IFCNNFusion:
         citation="Y. Zhang, Y. Liu, P. Sun, H. Yan, X. Zhao, L. Zhang, IFCNN: a general image fusion framework "
         "based on convolutional neural network, Inf. Fusion 54 (2020) 99-118",
         sentence="Features of every source, the strongest kept: crisp edges, flat bone, black lifted by about 5 "
-        "of 255.",
+        "of 255." + below_average("ifcnn"),
         reproduces="Layers, the three ways to join, training on photographs blurred in places with squared and "
         "feature error; the first layer is trained here too (the paper takes that of ResNet-101).",
         dims=(2,),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.mcfnet import MCFNet
 from MedFusionLib.weights import card, invention_of
@@ -27,7 +28,7 @@ class MCFNetFusion:
         citation="X. Liang, P. Hu, L. Zhang, J. Sun, G. Yin, MCFNet: multi-layer concatenation fusion network for "
         "medical images fusion, IEEE Sens. J. 19 (2019) 7107-7119",
         sentence="A cascade trained on photographs with medical grey values: bright and sharp; edges overshoot "
-        "the sources in places.",
+        "the sources in places." + below_average("mcfnet"),
         reproduces="Residual stages, sources joined to every stage of the decoder, fast up-convolutions, training on "
         "photographs matched to medical grey values; widths, loss and the matching in detail are our choice.",
         survey_reference="28",

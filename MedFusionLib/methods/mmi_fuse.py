@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.densefuse import FeatureFusion
 from MedFusionLib.networks.information import InformationNet, weighted_attention
 from MedFusionLib.networks.loading import load_network
@@ -26,7 +27,7 @@ class InformationFusion:
         citation="Z. Shi et al., MMI-Fuse: multimodal brain image fusion with multiattention module, IEEE Access 10 "
         "(2022) 37200, doi:10.1109/ACCESS.2022.3163260",
         sentence="Features weighted by attention and information: sharp, but leans on the source with more edges, "
-        "usually the MR.",
+        "usually the MR." + below_average("mmi-fuse"),
         reproduces="Our reading of the abstract: channel and spatial attention weighted by the degree of information "
         "preservation; encoder and decoder are those of DenseFuse, fitted to medical slices and photographs.",
         survey_reference="46",

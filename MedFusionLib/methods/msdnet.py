@@ -11,6 +11,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.densefuse import RULES
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.msdnet import MSDNet
 from MedFusionLib.networks.nestfuse import ScaleFusion
@@ -37,7 +38,7 @@ class MSDNetFusion:
         family="auto-encoders",
         citation="X. Song, X.-J. Wu, H. Li, MSDNet for medical image fusion, Proc. ICIG (2019), LNCS 11902, 278-288",
         sentence="Features of three kernel sizes, weighted by their strength and decoded: even pictures, bone "
-        "and hot tracer a little grey.",
+        "and hot tracer a little grey." + below_average("msdnet"),
         reproduces="Architecture, both rules and the loss; trained on the photographs of scikit-image in 0..1 instead "
         "of COCO.",
         survey_reference="18",
@@ -55,4 +56,5 @@ class MSDNetFusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
         """Nothing depends on the input."""
         rule, reach = RULES[self.features]
-        return FittedNetwork(ScaleFusion(load_network("msdnet", MSDNet), rule).eval(), REACH + reach)
+        fusion = ScaleFusion(load_network("msdnet", MSDNet), lambda features: rule(features.unbind(1)))
+        return FittedNetwork(fusion.eval(), REACH + reach)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.nestfuse import NestFuse, ScaleFusion, joint_attention
 from MedFusionLib.weights import card
@@ -25,7 +26,7 @@ class NestFuseFusion:
         citation="H. Li, X.-J. Wu, T. Durrani, NestFuse: an infrared and visible image fusion architecture based on "
         "nest connection and spatial/channel attention models, IEEE Trans. Instrum. Meas. 69 (2020) 9645-9656",
         sentence="Nested features with attention, trained on photographs: even but grey, bone and hot tracer "
-        "lose brightness.",
+        "lose brightness." + below_average("nestfuse"),
         reproduces="Architecture, both attentions (channels by their mean) and the loss; trained on the photographs of "
         "scikit-image in 0..1 instead of COCO.",
         dims=(2,),

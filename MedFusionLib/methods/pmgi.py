@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.pmgi import PMGI
 from MedFusionLib.weights import card, invention_of
@@ -26,7 +27,8 @@ class PMGIFusion:
         family="end-to-end networks",
         citation="H. Zhang, H. Xu, Y. Xiao, X. Guo, J. Ma, Rethinking the image fusion: a fast unified image "
         "fusion network based on proportional maintenance of gradient and intensity, AAAI 2020",
-        sentence="One path keeps gradients, one intensities: even pictures, bone and bright fluid grey.",
+        sentence="One path keeps gradients, one intensities: even pictures, bone and bright fluid grey."
+        + below_average("pmgi"),
         reproduces="Layers and the form of the loss; the gradient is held to the strongest of both sources, so "
         "that the order of modalities does not matter in training.",
         dims=(2,),

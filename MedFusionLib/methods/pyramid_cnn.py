@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.networks.pyramid_cnn import PyramidWeights
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
@@ -58,7 +59,7 @@ class PyramidNetworkFusion:
         "cited by "
         "the survey of the field (its number 48); P. J. Burt, IEEE Trans. Commun. 31 (1983) 532-540",
         sentence="A small network mixes the bands of a pyramid: crisp, strong edges; they overshoot the sources "
-        "in places.",
+        "in places." + below_average("pyramid-cnn"),
         reproduces="Weight maps of a small network in a Burt pyramid with the generating kernel (a = 0.375); network, "
         "loss and training are our choice: the paper could not be read in full. Its denoising and its clustering of "
         "tumours are not part of this method.",

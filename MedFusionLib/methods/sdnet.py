@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.sdnet import SDNet
 from MedFusionLib.weights import card, invention_of
@@ -27,7 +28,7 @@ class SDNetFusion:
         citation="H. Zhang, J. Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image "
         "fusion, Int. J. Comput. Vis. 129 (2021) 2761-2785",
         sentence="Both sources must be readable from the fused image: washed out, black lifted by 14 of 255; for "
-        "comparison only.",
+        "comparison only." + below_average("sdnet"),
         reproduces="Layers and loss with its pixel-wise decision on gradients; equal weights of both intensities "
         "(our choice).",
         dims=(2,),

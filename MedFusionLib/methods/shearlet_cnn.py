@@ -13,6 +13,7 @@ from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import LocalEnergy, Rule
 from MedFusionLib.methods.rules.activity import TINY
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.networks.nestfuse import enlarged
 from MedFusionLib.networks.shearlet_cnn import ShearletSimilarity, correlation
@@ -81,7 +82,7 @@ class ShearletNetworkFusion:
         citation="H. Hermessi, O. Mourali, E. Zagrouba, Convolutional neural network-based multimodal image fusion via "
         "similarity learning in the shearlet domain, Neural Comput. Appl. 30 (2018) 2029-2045",
         sentence="Averages shearlet bands where a network finds them alike, else takes the strongest: crisp, "
-        "with faint ringing around the head.",
+        "with faint ringing around the head." + below_average("shearlet-cnn"),
         reproduces="Siamese network from kernels for photographs, fitted to shearlet patches; correlation of features "
         "as the match, local energy for the base. Widths, window and the form of the weights are our choice.",
         survey_reference="22",

@@ -11,6 +11,7 @@ from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.l0_nsct_sr import FittedL0
 from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MapRule
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import SEAM
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.weights import card
@@ -29,7 +30,8 @@ class SiameseL0Fusion:
         family="transforms with networks",
         citation="D. S. Shibu, S. S. Priyadharsini, Multi scale decomposition based medical image fusion using "
         "convolutional neural network and sparse representation, Biomed. Signal Process. Control 69 (2021) 102789",
-        sentence="Texture by a network, flat regions by contourlets and sparse codes; the slowest of the hybrids.",
+        sentence="Texture by a network, flat regions by contourlets and sparse codes; the slowest of the hybrids."
+        + below_average("siamese-l0-nsct-sr"),
         reproduces="The split, the network for the detail, NSCT with sparse base for the cartoon; the lighter "
         "network, trained here.",
         survey_reference="39",

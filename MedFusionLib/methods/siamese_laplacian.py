@@ -10,6 +10,7 @@ from torch import Tensor
 from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
 from MedFusionLib.weights import card
@@ -25,7 +26,8 @@ class SiameseLaplacianFusion:
         family="transforms with networks",
         citation="Y. Liu, X. Chen, J. Cheng, H. Peng, A medical image fusion method based on convolutional neural "
         "networks, Proc. FUSION (2017)",
-        sentence="A network that knows sharp from blurred mixes what matches; elsewhere the stronger detail wins.",
+        sentence="A network that knows sharp from blurred mixes what matches; elsewhere the stronger detail wins."
+        + below_average("siamese-laplacian"),
         reproduces="Map of a siamese network, match of at least 0.6, local energies over 7 x 7 (base: map and "
         "energy together); the lighter "
         "network, trained here.",

@@ -11,6 +11,7 @@ from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.rules import EnergyTimesLaplacian, InProportion
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import Tiling, bank_for
 from MedFusionLib.weights import card
 
@@ -26,7 +27,7 @@ class SiameseContourletFusion:
         citation="Z. Wang et al., medical image fusion by convolutional neural networks and NSCT, as cited by the "
         "survey of the field (its number 37)",
         sentence="Contourlet bands mixed by a network where sources match, the stronger one elsewhere; smooth "
-        "contours.",
+        "contours." + below_average("siamese-nsct"),
         reproduces="The network's map for the directional bands, energy and modified Laplacian for the base; how "
         "both meet is our reading: the exact rules could not be read.",
         survey_reference="37",

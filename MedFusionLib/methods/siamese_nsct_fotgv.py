@@ -11,6 +11,7 @@ from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.nsct_fotgv import FittedDenoised, denoiser_for
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import Tiling, bank_for
 from MedFusionLib.weights import card
 
@@ -29,7 +30,7 @@ class SiameseDenoisedFusion:
         citation="S. Goyal, V. Singh, A. Rani, N. Yadav, Multimodal image fusion and denoising in NSCT domain "
         "using CNN and FOTGV, Biomed. Signal Process. Control 71 (2022) 103214",
         sentence="For noisy sources: a network mixes the bands, then the noise is smoothed away without blurred "
-        "edges; slow.",
+        "edges; slow." + below_average("siamese-nsct-fotgv"),
         reproduces="NSCT, map of a siamese network where the sources match and energy elsewhere, FOTGV of the fused "
         "slice with a noise estimate; the lighter network, trained here.",
         survey_reference="38",

@@ -11,6 +11,7 @@ from torch import Tensor
 from MedFusionLib.methods.additive import SliceBank, SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import Tiling, bank_for
 from MedFusionLib.weights import card
 
@@ -54,7 +55,8 @@ class SiameseShearletCurveletFusion:
         family="transforms with networks",
         citation="Abas et al., fusion by shearlets, curvelets and a siamese network, as cited by the survey of "
         "the field (its number 40)",
-        sentence="Shearlet and curvelet bands, mixed by a network where sources agree and selected elsewhere.",
+        sentence="Shearlet and curvelet bands, mixed by a network where sources agree and selected elsewhere."
+        + below_average("siamese-nsst-curvelet"),
         reproduces="Directional bands weighted by the network's map where the sources match and by energy elsewhere, "
         "the base by both (the map alone hides flat lesions); curvelets split the base of the shearlets (our "
         "reading: cascade or two variants could not be told).",

@@ -11,6 +11,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.fusiongan import REACH
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.tumour_gan import TumourGAN
 from MedFusionLib.weights import card, invention_of
@@ -37,7 +38,7 @@ class TumourGuidedFusion:
         citation="after an idea of Abirami et al., Behav. Neurol. 2022, 6878783; that paper was retracted by its "
         "publisher: none of its figures is claimed or used",
         sentence="Trained with a second network that looks for planted lesions in the fused image, which did not help: "
-        "close to the maximum, a faint comb in bright areas.",
+        "close to the maximum, a faint comb in bright areas." + below_average("tumour-gan"),
         reproduces="Only the idea; generator, discriminators, head, losses and planted lesions are our own. "
         "`trained=unguided` is the same without the head's influence.",
         survey_reference="47",

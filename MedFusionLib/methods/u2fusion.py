@@ -9,6 +9,7 @@ from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.u2fusion import U2Fusion
 from MedFusionLib.weights import card, invention_of
@@ -27,7 +28,7 @@ class UnifiedFusion:
         citation="H. Xu, J. Ma, J. Jiang, X. Guo, H. Ling, U2Fusion: a unified unsupervised image fusion network, "
         "IEEE Trans. Pattern Anal. Mach. Intell. 44 (2022) 502-518",
         sentence="One dense network for both sources, weighted by what a network for photographs sees in each: "
-        "bright and sharp; function beneath bright MR fades.",
+        "bright and sharp; function beneath bright MR fades." + below_average("u2fusion"),
         reproduces="Layers; similarity and squared error with weights from the gradients of VGG features (16 "
         "instead of 16-BN stages: three of five blocks); trained on a few cases, without the elastic weights "
         "between tasks.",

@@ -11,6 +11,7 @@ from torch import Tensor
 from MedFusionLib.methods.base import Global, MethodInfo
 from MedFusionLib.methods.fast_two_scale import BaseSplit
 from MedFusionLib.methods.rules.activity import TINY
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.methods.two_scale import TwoScaleFusion
 from MedFusionLib.methods.vgg16_zero import VggActivity
 from MedFusionLib.weights import card
@@ -40,7 +41,7 @@ class Vgg16Fast:
         family="transfer learning",
         citation="F. Lahoud, S. Susstrunk, Fast and efficient zero-learning image fusion, arXiv:1905.03590 (2019)",
         sentence="Rare, bright values win the base; a network for photographs shares out the detail. No training, soft "
-        "pictures.",
+        "pictures." + below_average("vgg16-fast"),
         reproduces="Complete but for VGG16 in place of VGG19 (different numbers); histograms are taken over the whole "
         "volume, details enter in 0..255.",
         survey_reference="21",

@@ -12,6 +12,7 @@ from torch import Tensor
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.pixelwise import PixelwiseFusion
 from MedFusionLib.methods.rules import InProportion
+from MedFusionLib.methods.standing import below_average
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.networks.vgg import VGG16, first_activity
 from MedFusionLib.weights import card
@@ -51,7 +52,7 @@ class Vgg16Zero:
         family="transfer learning",
         citation="F. Lahoud, S. Susstrunk, Zero-learning fast medical image fusion, Proc. FUSION (2019)",
         sentence="A network for photographs weights every voxel by its first features: bright voxels count more; no "
-        "training, nothing invented.",
+        "training, nothing invented." + below_average("vgg16-zero"),
         reproduces="Weights by the summed first features, one layer, no normalisation; VGG16 stands for the VGG19 of "
         "the paper (different numbers). Values in 0..255; in volumes three orientations are averaged (our choice).",
         survey_reference="21",

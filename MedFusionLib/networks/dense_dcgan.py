@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,9 +17,9 @@ class DenseDCGAN(FeatureFusion):
         super().__init__(DenseFuse(), longest_features)
 
 
-def longest_features(features: Tensor) -> Tensor:
-    """Per sample the vector of features (N, S, C, H, W) whose largest entry is largest; equal ones are averaged."""
-    first, *others = features.unbind(1)
+def longest_features(features: Sequence[Tensor]) -> Tensor:
+    """Of the features (N, C, H, W) of the sources, per sample those whose largest entry is largest, or their mean."""
+    first, *others = features
     strength = _strength(first)
     for other in others:
         rival = _strength(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -34,10 +35,12 @@ class Decoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Image (B, 1, H, W) of features (B, C, H, W)."""
-        for layer in self.layers:
-            features = torch.relu_(layer(features))
+        first, *others = self.layers
+        features = first(features)
+        for layer in others:
+            features = layer.rectified(features)
         with torch.autocast(features.device.type, enabled=False):
-            return self.last(features.float())
+            return self.last.rectified(features.float())
 
 
 class DenseFuse(nn.Module):
@@ -60,7 +63,7 @@ class FeatureFusion(nn.Module):
     autoencoder : nn.Module
         With ``encoder`` and ``decoder``.
     rule : callable
-        Features (N, S, C, H, W) to (N, C, H, W).
+        Features (N, C, H, W) of every source to (N, C, H, W).
     """
 
     def __init__(self, autoencoder: nn.Module, rule) -> None:
@@ -69,9 +72,12 @@ class FeatureFusion(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """Fused image (N, H, W) of sources (N, S, H, W)."""
-        features = self.autoencoder.encoder(sources.flatten(0, 1)[:, None])
-        fused = self.rule(features.unflatten(0, sources.shape[:2]))
-        return self.autoencoder.decoder(fused)[:, 0]
+        encoder = self.autoencoder.encoder
+        if torch.is_grad_enabled():  # together: gradients add up in this order
+            features = encoder(sources.flatten(0, 1)[:, None]).unflatten(0, sources.shape[:2]).unbind(1)
+        else:
+            features = [encoder(source[:, None]) for source in sources.unbind(1)]
+        return self.autoencoder.decoder(self.rule(features))[:, 0]
 
 
 class TunedDenseFuse(FeatureFusion):
@@ -81,23 +87,23 @@ class TunedDenseFuse(FeatureFusion):
         super().__init__(DenseFuse(), strongest_features)
 
 
-def mean_features(features: Tensor) -> Tensor:
+def mean_features(features: Sequence[Tensor]) -> Tensor:
     """The addition rule, scaled so that equal sources stay themselves."""
-    first, *others = features.unbind(1)  # a sum over the axis would lose the order of the channels in memory
-    return sum(others, first) / features.shape[1]
+    first, second, *others = features
+    return sum(others, first + second).div_(len(features))
 
 
-def strongest_features(features: Tensor) -> Tensor:
+def strongest_features(features: Sequence[Tensor]) -> Tensor:
     """The larger of the features, for each channel and sample."""
-    first, *others = features.unbind(1)
+    first, *others = features
     for other in others:
         first = torch.maximum(first, other)
     return first
 
 
-def l1_weighted_features(features: Tensor) -> Tensor:
+def l1_weighted_features(features: Sequence[Tensor]) -> Tensor:
     """Features weighted by the L1 norm over the channels, averaged over 3 x 3 samples."""
-    activity = box_mean(features.abs().sum(dim=2), 1, 2)
+    activity = box_mean(torch.stack([one.abs().sum(dim=1) for one in features], dim=1), 1, 2)
     total = activity.sum(dim=1, keepdim=True)
-    weights = torch.where(total > 1e-6, activity / total.clamp(min=1e-6), 1 / features.shape[1])
-    return sum(one * weight for one, weight in zip(features.unbind(1), weights[:, :, None].unbind(1)))
+    weights = torch.where(total > 1e-6, activity / total.clamp(min=1e-6), 1 / len(features))
+    return sum(one * weight for one, weight in zip(features, weights[:, :, None].unbind(1)))

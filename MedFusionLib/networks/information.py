@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,12 +26,13 @@ def information(features: Tensor) -> Tensor:
     return (around - 4 * inner).float().square().mean(dim=(-3, -2, -1))
 
 
-def weighted_attention(features: Tensor) -> Tensor:
-    """Fused features (N, C, H, W) of (N, S, C, H, W).
+def weighted_attention(features: Sequence[Tensor]) -> Tensor:
+    """Fused features (N, C, H, W) of those of every source, (N, C, H, W) each.
 
     The shares of the sources by place (L1 norm) and by channel (mean) are each multiplied by the
     softmax of the information, scaled to one in sum, and averaged.
     """
+    features = torch.stack(list(features), dim=1)
     degree = information(features)
     relative = degree / (TEMPER * degree.mean(dim=1, keepdim=True).clamp(min=TINY))
     degree = torch.softmax(relative, dim=1)[:, :, None, None, None]

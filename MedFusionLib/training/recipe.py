@@ -69,6 +69,8 @@ class Recipe:
         ``sheet(network, data)``: a sample sheet (H, W) in 0..1, drawn after every epoch.
     epoch : int
         Steps between two sample sheets.
+    words : str
+        What follows ``medfusion train`` where that is not the name.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Recipe:
     seed: int = 0
     sheet: Callable[[nn.Module, Any], Tensor] | None = None
     epoch: int = 200
+    words: str = ""
 
 
 class Descent:

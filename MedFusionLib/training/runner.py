@@ -177,7 +177,8 @@ def write_weights(
         "seed": recipe.seed,
         "figures": figures,
         "final_loss": history["curve"][-1] if history["curve"] else {},
-        "command": f"medfusion train {recipe.name} --out DIR" + (" --data DATA" if recipe.needs_data else ""),
+        "command": f"medfusion train {recipe.words or recipe.name} --out DIR"
+        + (" --data DATA" if recipe.needs_data else ""),
         "licence": "as MedFusion",
         "seconds_on_one_core": round(history["seconds"]),
     }

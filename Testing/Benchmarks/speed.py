@@ -9,7 +9,9 @@ from scipy import ndimage
 from timing import Contest
 
 from MedFusionLib.allocation import keep_freed_memory
+from MedFusionLib.engine import EngineOptions, run
 from MedFusionLib.methods.additive import SliceBankFusion
+from MedFusionLib.methods.catalogue import create_method
 from MedFusionLib.methods.densefuse import DenseFuseFusion
 from MedFusionLib.methods.laplacian import LaplacianFusion
 from MedFusionLib.methods.rules import ChooseMax, Weighted
@@ -32,6 +34,7 @@ SHAPE, QUICK_SHAPE = (128, 256, 256), (32, 128, 128)
 LEVELS = 3
 CHUNK_SAMPLES = 1 << 19
 FEW_SLICES = 8
+PREVIEW = 512
 DENSEFUSE_PRODUCTS = 87_984
 """Multiplications per fused sample of two sources."""
 
@@ -45,6 +48,7 @@ def contests(shape: tuple[int, int, int]) -> list[Contest]:
         *_shearlets(first, second),
         _stationary(first),
         *_networks(first, second),
+        _preview(),
         *_sparse(first[len(first) // 2]),
         *_metrics([first * 255, second * 255], (first + second) * 127.5),
     ]
@@ -140,6 +144,20 @@ def _networks(first: np.ndarray, second: np.ndarray) -> list[Contest]:
         Contest("DenseFuse, exact, against as many products in one layer", "conv 64 to 64", lambda: ours(None), ceiling,
                 lambda own, other: 0.0, gate=0.6, tolerance=0.0),
     ]  # fmt: skip
+
+
+def _preview() -> Contest:
+    """The flagship on the one slice that a live preview needs, as the engine runs it: fast against exact."""
+    sources = np.stack([phantom((1, PREVIEW, PREVIEW), seed) for seed in (3, 4)])
+    method = create_method("convex")
+
+    def fused(precision: str) -> np.ndarray:
+        return run(method, sources, options=EngineOptions("slice", "cpu", precision, workers=1)).fused
+
+    return Contest(
+        f"Convex weights, one slice of {PREVIEW} x {PREVIEW}, fast", "the same, exact", lambda: fused("fast"),
+        lambda: fused("exact"), _largest, gate=1.0, tolerance=0.01,
+    )  # fmt: skip
 
 
 def _sparse(plane: np.ndarray) -> list[Contest]:

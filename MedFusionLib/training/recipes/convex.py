@@ -189,10 +189,15 @@ def _image(network: nn.Module, sources: Tensor) -> Tensor:
     return fuse_convex(network, sources).image
 
 
-def begun() -> ConvexWeights:
+def stored_first() -> dict[str, Tensor]:
+    """Weights of the first stage that come with MedFusion."""
+    return load_tensors(BEGUN)
+
+
+def begun(first: Callable[[], dict[str, Tensor]] = stored_first) -> ConvexWeights:
     """The network with the weights of the first stage."""
     network = ConvexWeights()
-    network.load_state_dict(load_tensors(BEGUN))
+    network.load_state_dict(first())
     return network
 
 
@@ -201,13 +206,24 @@ class HalfWay(Descent):
 
     The mean of both sets of values keeps what the first stage was good at [M. Wortsman et al., Robust fine-tuning of
     zero-shot models, CVPR 2022, 7959-7971]. It is taken of values as they are stored, in float16.
+
+    Parameters
+    ----------
+    network, options
+        As of `Descent`.
+    first : callable
+        Gives the weights of the first stage.
     """
+
+    def __init__(self, network: nn.Module, *, first: Callable[[], dict[str, Tensor]] = stored_first, **options) -> None:
+        super().__init__(network, **options)
+        self.first = first
 
     def advance(self, number: int, batch: Tensor) -> dict[str, float]:
         """One step, and after the last one the mean."""
         terms = super().advance(number, batch)
         if number == self.steps - 1:
-            first = load_tensors(BEGUN)
+            first = self.first()
             state = self.network.state_dict()
             self.network.load_state_dict({key: (first[key] + state[key].half().float()) / 2 for key in state})
         return terms

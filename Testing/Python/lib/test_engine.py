@@ -154,9 +154,15 @@ def test_what_a_method_cannot_do_is_refused():
         run(only_slices, noise_stack((3, 4, 8, 8)), options=EngineOptions("slice"))
 
 
-def test_fast_precision_says_what_it_did():
-    output = run(create_method("laplacian"), noise_stack((2, 8, 16, 16)), options=EngineOptions(precision="fast"))
-    assert "bfloat16" in output.report["precision"]
+def test_fast_precision_is_bfloat16_where_the_processor_knows_it_and_says_what_it_did(monkeypatch):
+    sources, told = noise_stack((2, 1, 16, 16)), []
+    for known in (True, False):
+        monkeypatch.setattr(engine, "has_bfloat16", lambda device, known=known: known)
+        output = run(create_method("convex"), sources, options=EngineOptions("slice", precision="fast"))
+        told.append(output.report["precision"])
+        exact = run(create_method("convex"), sources, options=EngineOptions("slice"))
+        assert (np.abs(output.fused - exact.fused).max() == 0) is not known
+    assert told[0].startswith("bfloat16") and told[1].startswith("float32")
 
 
 def test_the_engine_leaves_torch_threads_as_they_were():

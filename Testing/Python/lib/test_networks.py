@@ -1,5 +1,9 @@
 """Networks: sizes as in the papers, overfitting one pair, loading, attribution."""
 
+import importlib.util
+import json
+from importlib import resources
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedFusionLib.errors import UnreadableFile
-from MedFusionLib.methods.catalogue import create_method, methods
+from MedFusionLib.methods.base import ALL_PAIRS
+from MedFusionLib.methods.catalogue import create_method, default_for, methods
 from MedFusionLib.networks import ddcgan, fusiongan, loading
 from MedFusionLib.networks.attribution import attributed_parts
 from MedFusionLib.networks.convex import ConvexWeights, combine_bands, envelope
@@ -150,3 +155,17 @@ def test_black_stays_black_under_a_network(name):
     image = create_method(name).fit(torch.from_numpy(sources).transpose(0, 1), (1.0, 1.0))
     found = image.fuse(torch.from_numpy(sources).transpose(0, 1)).image
     assert found.abs().max() < LIFTED.get(name, 3) / 255
+
+
+def test_the_catalogue_says_where_a_network_stays_below_average_as_the_tables_do_and_no_default_does(
+    project_folder,
+):
+    spec = importlib.util.spec_from_file_location("update_networks", project_folder / "tools" / "update_networks.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    told = json.loads((resources.files("MedFusionLib.resources") / "below_average.json").read_text(encoding="utf-8"))
+    assert told == tool.standing(tool.PAGE.read_text(encoding="utf-8")), "run: python tools/update_networks.py"
+    marked = {info.name for info in methods() if "Below the average" in info.sentence}
+    learned = {info.name for info in methods() if info.weights}
+    assert marked == told.keys() & learned
+    assert all(default_for(pair.split("-")) not in marked for pair in ALL_PAIRS)

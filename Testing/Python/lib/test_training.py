@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save_file
 from skimage.metrics import structural_similarity
 
 from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
 from MedFusionLib.metrics import evaluate
 from MedFusionLib.training import augment, losses, objectives
+from MedFusionLib.training.fold import fold
 from MedFusionLib.training.pairs import read_pairs
 from MedFusionLib.training.recipe import Descent, Recipe, rate_factor
 from MedFusionLib.training.recipes import NAMES, convex, recipe_named
@@ -118,6 +120,24 @@ def test_pairs_are_split_by_case_and_the_anatomical_picture_comes_first(tmp_path
         read_pairs(tmp_path / "ct_mri")
 
 
+def test_a_fold_holds_another_case_of_pet_back_and_its_second_stage_needs_its_first(tmp_path):
+    write_pairs(tmp_path / "pet_mri", ["25001", "30001", "30002"], ("pet", "mri"))
+    first, second = (fold(recipe_named(name), "25", tmp_path) for name in ("convex-pairs", "convex"))
+    pairs = first.load(tmp_path)
+    assert ({pair.case for pair in pairs.train}, {pair.case for pair in pairs.test}) == ({"30"}, {"25"})
+    assert first.about["training_data"]["held_back"]["pet_mri"] == ["25"]
+    assert (second.name, second.words) == ("convex-fold25", "convex --fold 25")
+    with pytest.raises(UsageError, match="first stage"):
+        second.build()
+    weights = convex.begun().state_dict()
+    save_file(weights, tmp_path / "convex-pairs-fold25.safetensors")
+    assert all(torch.equal(value, weights[name]) for name, value in second.build().state_dict().items())
+    with pytest.raises(UsageError, match="no case 7"):
+        fold(recipe_named("convex"), "7", tmp_path).load(tmp_path)
+    with pytest.raises(UsageError, match="no folds"):
+        fold(recipe_named("densefuse"), "25", tmp_path)
+
+
 def test_losses_have_their_known_values():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 1, 1, 40, 44)).astype(np.float32)
@@ -154,7 +174,7 @@ def test_the_second_stage_of_convex_weights_ends_half_way_between_both():
         return {"size": sum(value.square().sum() for value in network.parameters())}
 
     first, plain = convex.begun().state_dict(), Descent(convex.begun(), loss, 1)
-    half = convex.HalfWay(convex.begun(), loss, 1)
+    half = convex.HalfWay(convex.begun(), loss=loss, steps=1)
     for training in (plain, half):
         training.advance(0, None)
     reached, kept = plain.network.state_dict(), half.network.state_dict()

@@ -1,0 +1,81 @@
+"""Another fold of the convex weights: of the two cases of MR-PET the other one is held back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from MedFusionLib.errors import UsageError
+from MedFusionLib.training.pairs import HELD_BACK, Pairs, read_pairs
+from MedFusionLib.training.recipe import Recipe
+from MedFusionLib.training.recipes import convex, convex_pairs
+
+SET = "pet_mri"
+
+
+def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
+    """The recipe of a stage of the convex weights with one case of MR-PET held back, under a name of its own.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        `convex-pairs`, or `convex`, which goes on from the first stage of the same fold.
+    case : str
+        Is held back instead of those of `HELD_BACK`; the other sets stay as they are.
+    folder : Path
+        Where the weights of the first stage are.
+
+    Raises
+    ------
+    UsageError
+        When the recipe has no folds.
+    """
+    stages = (convex_pairs.RECIPE.name, convex.RECIPE.name)
+    if recipe.name not in stages:
+        raise UsageError(f"The recipe {recipe.name} has no folds", " or ".join(stages), "Leave --fold out")
+    held_back = {**HELD_BACK, SET: (case,)}
+    about = {
+        **recipe.about,
+        "training_data": {
+            **recipe.about["training_data"],
+            "held_back": {name: list(cases) for name, cases in held_back.items()},
+        },
+    }
+    folded = replace(recipe, name=f"{recipe.name}-fold{case}", words=f"{recipe.name} --fold {case}", about=about,
+                     load=partial(_load, held_back=held_back))  # fmt: skip
+    return folded if recipe.name == stages[0] else _second(folded, _first_of(case, folder))
+
+
+def _second(folded: Recipe, first: Callable[[], dict[str, Tensor]]) -> Recipe:
+    """The second stage, from the first of the same fold."""
+    return replace(folded, build=partial(convex.begun, first), begin=partial(folded.begin, first=first))
+
+
+def _first_of(case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:
+    """Reads what the first stage of a fold has left in a folder."""
+    path = folder / f"{convex_pairs.RECIPE.name}-fold{case}.safetensors"
+
+    def read() -> dict[str, Tensor]:
+        from safetensors.torch import load_file
+
+        if not path.is_file():
+            raise UsageError(
+                f"{path} does not exist", "weights of the first stage of the fold",
+                f"Train {convex_pairs.RECIPE.name} --fold {case} into the same folder first",
+            )  # fmt: skip
+        return {name: value.float() for name, value in load_file(path).items()}
+
+    return read
+
+
+def _load(folder: Path, held_back: dict[str, tuple[str, ...]]) -> Pairs:
+    """Pairs of a folder; a case that is not there is refused."""
+    pairs = read_pairs(folder, held_back)
+    wanted = held_back[SET]
+    if not any(pair.set == SET and pair.case in wanted for pair in pairs.test):
+        raise UsageError(f"{SET} of {folder} has no case {wanted[0]}", "a case that is there", "Name it with --fold")
+    return pairs
