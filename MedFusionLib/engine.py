@@ -255,7 +255,8 @@ class _Job:
             samples = int(limit / (4 * n_sources * self.method.info.memory_factor))
             tiles = plan_tiles(spatial, fitted.support, samples)
             return [(slice(n, n + 1), tile) for n in range(count) for tile in tiles]
-        size = max(1, min(count, int(chunk / slice_bytes)))
+        group = self.method.info.slices_together
+        size = max(1, int(chunk / slice_bytes) // group) * group
         return [(slice(start, min(start + size, count)), None) for start in range(0, count, size)]
 
     def _in_one(self, fitted, device) -> tuple[np.ndarray, np.ndarray | None]:

@@ -51,6 +51,9 @@ class MethodInfo:
         The method of our own design that the project leads with; the defaults are chosen for speed, too.
     takes_native : bool
         Whether moving sources may come on their own grids; its class then has ``fit_native``, see `FusionMethod`.
+    slices_together : int
+        Slices in a row of which each may start from the one before: pieces of a volume hold whole groups, so that
+        the result does not depend on the pieces.
     invention : float or None
         Share of the foreground outside what the sources show, on pairs held back from the training (the worst set of
         the model card); None for methods that were not trained.
@@ -75,6 +78,7 @@ class MethodInfo:
     memory_factor: float = 3.0
     flagship: bool = False
     takes_native: bool = False
+    slices_together: int = 1
     invention: float | None = None
 
     @property

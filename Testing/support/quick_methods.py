@@ -12,7 +12,7 @@ QUICK = {
     "jsr": {"most_atoms": 3},
     "nsct-sr": {"stride": 5, "directions": (4, 2)},
     "l0-nsct-sr": {"stride": 5},
-    "csr": {"iterations": 4},
+    "csr": {"iterations": 4, "following": 3},
     "csmca": {"sparsities": (0.1, 0.01), "iterations": 3},
 }
 

@@ -20,6 +20,7 @@ from MedFusionLib.methods.catalogue import create_method
 from MedFusionLib.threads import default_workers
 from MedFusionLib.tiling import plan_tiles
 from phantoms import noise_stack
+from quick_methods import quick
 
 
 @dataclass
@@ -52,6 +53,19 @@ def test_a_global_method_sees_whole_slices_and_the_whole_volume():
     spy = Spy()
     run(spy, stack, options=EngineOptions("volume", memory_bytes=1 << 16))
     assert spy.seen == [(1, 2, 6, 40, 50)]
+
+
+def test_pieces_hold_whole_groups_of_slices_that_start_from_each_other():
+    stack = noise_stack((2, 10, 40, 50))
+    spy = Spy()
+    spy.info = replace(Average.info, name="spy", slices_together=3)
+    run(spy, stack, options=EngineOptions("slice", memory_bytes=1 << 16, workers=1))
+    assert [shape[0] for shape in spy.seen] == [3, 3, 3, 1]
+    little, much = (
+        run(quick("csr"), stack, options=EngineOptions("slice", memory_bytes=memory)) for memory in (1 << 16, 1 << 24)
+    )
+    assert little.report["pieces"] > much.report["pieces"] == 1
+    assert np.array_equal(little.fused, much.fused)
 
 
 def test_a_method_is_fitted_once_to_all_slices_with_their_spacing():
