@@ -11,7 +11,7 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
-from MedFusionLib.methods.rules.sparse_activity import DICTIONARY
+from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, winners
 from MedFusionLib.sparse.dictionaries import load_dictionary
 from MedFusionLib.sparse.patches import PatchGrid
 from MedFusionLib.sparse.pursuit import matching_pursuit
@@ -44,7 +44,7 @@ class JointSparseFusion:
         sentence="Keeps what all sources share once and adds what only one shows: detail of both in one patch; slow.",
         reproduces="The joint model with one common and one own part per source, and their sum; eight atoms, the "
         "mean of "
-        "the liveliest patch, and keeping its left-over are our choice.",
+        "the liveliest patch (of the brightest among flat ones), and keeping its left-over are our choice.",
         survey_reference="6",
         dims=(2,),
         weights=card(DICTIONARY)["sha256"],
@@ -101,7 +101,9 @@ class FittedJoint:
         atoms = dictionary[: dense.shape[2], : flat.shape[2]] * count**0.5
         common = dense[:, 0] @ atoms / count**0.5
         own = [dense[:, 1 + source] @ atoms for source in range(count)]
-        lively = _liveliest(flat)
+        energy = flat.square().sum(dim=2)
+        energy = torch.where(energy > settings.error**2, energy, 0)  # noise is no life
+        lively = winners(energy, means[..., 0])[..., None]
         left = flat - common - torch.stack(own)
         whole = torch.stack([common / count + part for part in own]) + lively * (left + means)
         return grid.put(whole)
@@ -126,10 +128,3 @@ def joint_dictionary(atoms: Tensor, count: int) -> Tensor:
     own = [torch.cat([atoms if s == source else torch.zeros_like(atoms) for s in range(count)], dim=1)
            for source in range(count)]  # fmt: skip
     return torch.cat([common, *own])
-
-
-def _liveliest(flat: Tensor) -> Tensor:
-    """Shares (S, P, 1): all to the patch with the most energy, ties shared."""
-    energy = flat.square().sum(dim=2, keepdim=True)
-    leads = (energy == energy.amax(dim=0, keepdim=True)).to(flat.dtype)
-    return leads / leads.sum(dim=0, keepdim=True)

@@ -66,11 +66,11 @@ class SparseActivity:
         means = patches.mean(dim=2, keepdim=True)
         codes = matching_pursuit((patches - means).flatten(0, 1), dictionary, self.most_atoms, self.error)
         activity = codes.values.abs().sum(dim=1).reshape(means.shape[:2])
-        winners = _winners(activity, means[..., 0])[..., None].expand(-1, -1, size * size)
-        return grid.put(winners)[:, : slices.shape[1], : slices.shape[2]]
+        won = winners(activity, means[..., 0])[..., None].expand(-1, -1, size * size)
+        return grid.put(won)[:, : slices.shape[1], : slices.shape[2]]
 
 
-def _winners(activity: Tensor, brightness: Tensor) -> Tensor:
+def winners(activity: Tensor, brightness: Tensor) -> Tensor:
     """Shares (S, P): all to the most active code, among equal ones to the brightest, then equal shares."""
     leads = activity == activity.amax(dim=0, keepdim=True)
     brightness = torch.where(leads, brightness, -torch.inf)
