@@ -1,7 +1,8 @@
 """Q_P: how well the fused image keeps the sources' phase congruency and its moments.
 
 Phase congruency marks lines and edges of any contrast: places where the components of all scales
-agree in phase. Filter bank and noise estimate follow P. Kovesi (1999) with his usual constants.
+agree in phase. Filter bank and noise estimate follow P. Kovesi (1999) with his usual constants: the
+moments need its orientations, which the monogenic signal of `transforms.phase_congruency` has not.
 """
 
 from __future__ import annotations
