@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile
+from MedFusionLib.io.dicom_structure import check_elements, check_structure
 from MedFusionLib.io.limits import MOST_FILES, MOST_INFLATED_BYTES, MOST_RATIO
 
 if TYPE_CHECKING:
@@ -220,8 +221,11 @@ def _parse(path: Path, stream: BinaryIO, *, pixels: bool) -> Dataset:
     import pydicom
 
     meta = pydicom.filereader.read_file_meta_info(path)
-    if str(meta.get("TransferSyntaxUID", "")) == DEFLATED:
+    syntax = str(meta.get("TransferSyntaxUID", ""))
+    if syntax == DEFLATED:
         _probe_deflated(path, stream)
+    else:
+        check_structure(path, syntax)
     stream.seek(0)
     dataset = pydicom.dcmread(stream, stop_before_pixels=not pixels)
     for keyword in _TOUCHED:
@@ -230,25 +234,26 @@ def _parse(path: Path, stream: BinaryIO, *, pixels: bool) -> Dataset:
 
 
 def _probe_deflated(path: Path, stream: BinaryIO) -> None:
-    """Unpack in small pieces, keeping none, before the parser unpacks it whole."""
+    """Unpack up to the limit, and count the elements, before the parser does both without one."""
     import pydicom
 
     stream.seek(0)
     preamble = pydicom.filereader.read_preamble(stream, force=False)
     assert preamble is not None
     pydicom.filereader._read_file_meta_info(stream)
-    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
     packed = path.stat().st_size
     most = min(MOST_INFLATED_BYTES, max(HARMLESS_BYTES, MOST_RATIO * packed))
     while block := (inflater.unconsumed_tail or stream.read(_BLOCK)):
-        size += len(inflater.decompress(block, _BLOCK))
-        if size > most:
+        inflated += inflater.decompress(block, _BLOCK)
+        if len(inflated) > most:
             raise NotSupported(
-                f"{path.name} is deflated and unpacks to more than {size / max(packed, 1):.0f} times its size",
+                f"{path.name} is deflated and unpacks to more than {len(inflated) / max(packed, 1):.0f} times its size",
                 f"at most {MOST_RATIO} times and {MOST_INFLATED_BYTES >> 20} MB", "Export it without compression",
             )  # fmt: skip
         if inflater.eof:
             break
+    check_elements(path.name, bytes(inflated))
 
 
 def _check_not_cut_off(path: Path, dataset: Dataset) -> None:

@@ -9,6 +9,8 @@ from MedFusionLib.errors import UnreadableFile
 MOST_SAMPLES_PER_AXIS = 4096
 MOST_BYTES = 4 << 30
 MOST_SIDECAR_BYTES = 1 << 20
+MOST_ELEMENTS = 1_000_000
+"""Of one DICOM file, where an item of a sequence counts as three: an enhanced MR has about 200 per frame."""
 MOST_FILES = 10_000
 """Per series, per folder, per archive."""
 MOST_RATIO = 200

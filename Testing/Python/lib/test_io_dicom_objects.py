@@ -8,13 +8,12 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import generate_uid
 
 import MedFusionLib as mf
 from archives import unpack
-from dicom_structures import square, structure_set
+from dicom_structures import registration, square, structure_set
 from dicom_writer import SENTINEL, Recipe, write_series
 from MedFusionLib.errors import NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io import inspect_path, read_contours, read_dicom_segmentation, read_labels, read_registration
@@ -173,25 +172,6 @@ def test_filling_a_polygon_agrees_with_the_winding_of_every_pixel(points):
         at = x0[crossing] + (row - y0[crossing]) / (y1 - y0)[crossing] * (x1 - x0)[crossing]
         if np.abs(at - column).min(initial=1) > 1e-9:
             assert found[row, column] == bool((at < column).sum() % 2)
-
-
-def registration(folder, matrices, kind="RIGID", sop="1.2.840.10008.5.1.4.1.1.66.1", frames=("1.2.3", "1.2.4")):
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop, generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.SOPClassUID, dataset.FrameOfReferenceUID, dataset.PatientName = sop, frames[0], SENTINEL
-    item, inner = Dataset(), Dataset()
-    item.FrameOfReferenceUID, inner.MatrixSequence = frames[1], []
-    for matrix in matrices:
-        step = Dataset()
-        step.FrameOfReferenceTransformationMatrixType = kind
-        step.FrameOfReferenceTransformationMatrix = [f"{v:.12g}" for v in np.ravel(matrix)]
-        inner.MatrixSequence.append(step)
-    item.MatrixRegistrationSequence = [inner]
-    dataset.RegistrationSequence = [item]
-    dataset.save_as(folder / "reg.dcm", enforce_file_format=True)
-    return folder / "reg.dcm"
 
 
 def test_a_registration_becomes_a_matrix_in_ras(tmp_path):

@@ -1,6 +1,7 @@
 """Headers and pixels that lie: every one ends as a result or one typed error, in bounded time and memory."""
 
 import gzip
+import json
 import logging
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import RLELossless
 
+import measured_reads
 import MedFusionLib as mf
 from dicom_writer import PLANES, SENTINEL, Recipe, stored_pixels, write_series
 from MedFusionLib.errors import MedFusionError, UnreadableFile
@@ -82,6 +84,26 @@ def test_a_nifti_header_that_lies_ends_in_a_volume_or_one_typed_error(tmp_path, 
     finally:
         assert tracemalloc.get_traced_memory()[1] < 50 << 20
         tracemalloc.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+def test_no_file_takes_ten_seconds_or_500_mb_whatever_reads_it(tmp_path, data_folder):
+    files = sorted((data_folder / "malformed_dicom").rglob("*.dcm"))
+    sound = nifti(tmp_path / "sound.nii")
+    for number, (place, change) in enumerate(NIFTI_HEADERS.values()):
+        files += [tmp_path / f"{number}.nii", tmp_path / f"{number}.nii.gz"]
+        broken = sound[:place] + change + sound[place + len(change) :]
+        files[-2].write_bytes(broken)
+        files[-1].write_bytes(gzip.compress(broken))
+    command = [sys.executable, measured_reads.__file__]
+    done = subprocess.run(command, input="\n".join(map(str, files)), capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert len(found["files"]) == len(files) > 150
+    ends = [end for each in found["files"].values() for end in each]
+    assert {how for how, _ in ends} == {"done", "refused"}
+    assert max(seconds for _, seconds in ends) < 10
+    assert found["mb_peak"] - found["mb_before"] < 500
+    assert "FUZZ" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
