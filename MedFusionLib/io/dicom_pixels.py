@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from MedFusionLib.errors import MedFusionError, UnreadableFile
-from MedFusionLib.io.dicom_codec import CODEC_HINT, decoded
+from MedFusionLib.io.dicom_codec import BY_GDCM, CODEC_HINT, decoded
 from MedFusionLib.io.dicom_files import Header, read_dataset, without_quotes
 from MedFusionLib.io.dicom_frames import Frame, number_of_frames
 from MedFusionLib.io.limits import check_size
@@ -87,7 +87,8 @@ def _stored(headers: Iterable[Header]) -> Iterator[tuple[np.ndarray, str]]:
     compressed = [header for header in headers if header.syntax not in NATIVE and header.pixels_at is not None]
     for header in compressed:
         _check_codec(header)
-    others = decoded([header.path for header in compressed], [_count(header) for header in compressed])
+    by_gdcm = any(header.syntax in BY_GDCM for header in compressed)
+    others = decoded([header.path for header in compressed], [_count(h) for h in compressed], by_gdcm=by_gdcm)
     room = _room_for(headers)
     with closing(others):
         for header in headers:
@@ -138,13 +139,13 @@ def _check_codec(header: Header) -> None:
     from pydicom.pixels import get_decoder
 
     try:
-        if get_decoder(header.syntax).is_available:
+        if header.syntax in BY_GDCM or get_decoder(header.syntax).is_available:
             return
     except NotImplementedError:
         pass
     raise UnreadableFile(
         f"The pixels of {header.path.name} cannot be decoded (no codec for their transfer syntax)",
-        "a transfer syntax without compression, RLE, JPEG, JPEG-LS or JPEG 2000", CODEC_HINT,
+        "a transfer syntax without compression, RLE, JPEG (lossless, too), JPEG-LS or JPEG 2000", CODEC_HINT,
     )  # fmt: skip
 
 
