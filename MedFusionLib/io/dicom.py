@@ -228,7 +228,7 @@ def chosen_part(series: Series, number: int | None) -> Part:
         listed = "; ".join(f"{n} {part.what}, {len(part.frames)} slices" for n, part in enumerate(parts[:6], start=1))
         raise UnreadableFile(
             f"The {series.modality} series {_WORDS[parts[0].rule].format(len(parts))} (rule {parts[0].rule}): {listed}",
-            "one volume", "Choose one by its number: part=1 in Python",
+            "one volume", "Choose one by its number: --part 1 on the command line, part=1 in Python",
         )  # fmt: skip
     if number is not None and not 1 <= number <= len(parts):
         raise UsageError(f"Part {number} of a series of {len(parts)}", f"1 to {len(parts)}")

@@ -1,5 +1,7 @@
 """A de-identified export holds nothing of the patient and stays consistent and valid."""
 
+from pathlib import Path
+
 import pydicom
 import pytest
 
@@ -56,6 +58,16 @@ def test_all_objects_stay_in_one_study_and_refer_to_the_same_renamed_images(hidd
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_validator_finds_no_error_afterwards(hidden, kind):
     assert validator_errors(hidden[1][kind]) == []
+
+
+@needs_validator
+def test_multi_frame_objects_are_cleaned_and_valid_as_well(hidden, tmp_path):
+    case, _ = hidden
+    options = ExportOptions(deidentify=True, multiframe=True, banner=True)
+    export = export_result(case.result(), case.references, ("sc", "sc-grey"), tmp_path / "out", options)
+    for path in (Path(entry["path"]) for entry in export.instances):
+        assert validator_errors(path) == []
+        assert [word for word in (*HIDDEN, case.study, case.frame) if word.encode() in path.read_bytes()] == []
 
 
 def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):

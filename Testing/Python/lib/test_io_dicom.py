@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
@@ -6,7 +8,7 @@ from pydicom.uid import generate_uid
 import MedFusionLib as mf
 from archives import unpack
 from dicom_writer import SENTINEL, Recipe, stored_pixels, write_series
-from MedFusionLib.errors import MedFusionError, NotSupported, UnreadableFile, UsageError
+from MedFusionLib.errors import NotSupported, UnreadableFile, UsageError
 from MedFusionLib.io import inspect_path
 
 
@@ -93,25 +95,28 @@ def test_a_truncated_file_and_a_contradiction_are_refused(tmp_path):
 
 
 ENDS = {
-    "gantry_tilt_philips": (58, 612, 512),
-    "missing_slice": "lacks 1 slices.*SLICE_INCREMENT_INCONSISTENT",
-    "mixed_orientation": "mixes 2 orientations.*IMAGE_ORIENTATION_INCONSISTENT",
-    "enhanced_mr_philips": (8, 256, 256),
-    "mr_uncompressed": (4, 256, 256),
-    "mr_jpeg2000": (4, 256, 256),
-    "mr_rle": (4, 256, 256),
-    "two_slices_only": (2, 256, 256),
+    "gantry_tilt_philips": ((58, 612, 512), "gantry tilt of 16.5 degrees .* resampled .* .rule GANTRY_TILT."),
+    "missing_slice": (None, "lacks 1 slices, beginning 15.0 mm from its end .rule SLICE_INCREMENT_INCONSISTENT."),
+    "mixed_orientation": (None, "mixes 2 orientations .rule IMAGE_ORIENTATION_INCONSISTENT.: 1 sagittal .* 2 axial"),
+    "enhanced_mr_philips": ((8, 256, 256), "^$"),
+    "mr_uncompressed": ((4, 256, 256), "^$"),
+    "mr_jpeg2000": ((4, 256, 256), "^$"),
+    "mr_rle": ((4, 256, 256), "^$"),
+    "two_slices_only": ((2, 256, 256), "^only 2 slices$"),
 }
+"""Shape of the volume or refusal, and what is said."""
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_real_difficult_series_end_as_they_should(data_folder, tmp_path, name):
-    folder = unpack(data_folder, tmp_path, f"dicom_geometry/{name}.tar.xz")
-    if isinstance(ENDS[name], tuple):
-        assert mf.read_volume(folder).array.shape == ENDS[name]
-    else:
-        with pytest.raises(MedFusionError, match=ENDS[name]):
+    folder, (shape, said) = unpack(data_folder, tmp_path, f"dicom_geometry/{name}.tar.xz"), ENDS[name]
+    if shape is None:
+        with pytest.raises(UnreadableFile, match=said):
             mf.read_volume(folder)
+        return
+    volume = mf.read_volume(folder)
+    assert volume.array.shape == shape and volume.geometry.is_orthogonal
+    assert re.search(said, " ".join(volume.source.notes))
 
 
 @pytest.mark.parametrize("recipe", [Recipe(plane=plane) for plane in ("axial", "sagittal", "coronal", "oblique")])

@@ -8,7 +8,8 @@ import zlib
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.fileset import FileSet
+from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 
 import MedFusionLib as mf
 from dicom_multiframe import write_enhanced
@@ -93,6 +94,21 @@ def test_a_dicomdir_stands_for_its_folder_and_is_not_followed(tmp_path):
     for path in (tmp_path / "disc" / "DICOMDIR", tmp_path / "disc"):
         assert mf.read_volume(path).modality == "CT"
         assert [entry["modality"] for entry in inspect_path(path)] == ["CT"]
+
+
+def test_a_disc_with_a_real_directory_is_read(tmp_path):
+    tags = {"StudyDate": "20200101", "StudyTime": "101500", "StudyID": "1", "AccessionNumber": "1", "SeriesNumber": 1,
+            "StudyInstanceUID": generate_uid()}  # fmt: skip
+    disc, recipes = FileSet(), [Recipe(tags=tags), Recipe("MR", tags=tags)]
+    for recipe in recipes:
+        write_series(tmp_path / recipe.modality, recipe)
+        for path in (tmp_path / recipe.modality).iterdir():
+            disc.add(path)
+    disc.write(tmp_path / "disc")
+    volume = mf.read_volume(tmp_path / "disc" / "DICOMDIR", "MR")
+    assert np.array_equal(volume.array, stored_pixels(recipes[1]))
+    listed = inspect_path(tmp_path / "disc" / "DICOMDIR")
+    assert sorted((entry["modality"], entry["files"]) for entry in listed) == [("CT", 6), ("MR", 6)]
 
 
 @pytest.mark.parametrize("name", ["../evil.dcm", "/evil.dcm", "a/../../evil.dcm", "..\\evil.dcm", "C:evil.dcm"])
