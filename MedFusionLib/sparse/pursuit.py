@@ -80,7 +80,8 @@ def _code(signals: Tensor, dictionary: Tensor, gram: Tensor, most: int, error: f
     count, rows = len(signals), torch.arange(len(signals), device=signals.device)
     correlation = signals @ dictionary.T
     left = signals.square().sum(dim=1)
-    basis = signals.new_zeros(count, most, len(dictionary))  # atoms' products with the orthonormal directions
+    # products of the atoms with the orthonormal directions
+    basis = signals.new_empty(count, max(most - 1, 1), len(dictionary))
     factor = torch.diag_embed(signals.new_ones(count, most))
     projections = signals.new_zeros(count, most)
     atoms = torch.zeros(count, most, dtype=torch.int64, device=signals.device)
@@ -90,17 +91,17 @@ def _code(signals: Tensor, dictionary: Tensor, gram: Tensor, most: int, error: f
         squared = 1 - known.square().sum(dim=1)
         active = (left > error * error) & (squared > DEPENDENT)
         length = squared.clamp(min=DEPENDENT).sqrt()
-        row = gram[chosen]
-        if step:
-            row = row - torch.bmm(known[:, None], basis[:, :step])[:, 0]
-        row = row / length[:, None]
         share = torch.where(active, correlation[rows, chosen] / length, 0)
-        correlation = correlation - share[:, None] * row
-        left = left - share * share
-        basis[:, step] = row
         projections[:, step] = share
         atoms[:, step] = chosen
         factor[:, step, :step] = torch.where(active[:, None], known, 0)
         factor[:, step, step] = torch.where(active, length, 1)
+        if step < most - 1:
+            row = gram[chosen]
+            if step:
+                row.sub_(torch.bmm(known[:, None], basis[:, :step])[:, 0])
+            basis[:, step] = row.div_(length[:, None])
+            correlation.addcmul_(share[:, None], row, value=-1)
+            left = left - share * share
     values = torch.linalg.solve_triangular(factor.mT, projections[..., None], upper=True)[..., 0]
     return Codes(atoms, values)
