@@ -138,8 +138,8 @@ def as_markdown(comparisons: list) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     rows += [
-        f"| {c.name} | {c.seconds:.3f} | {c.baseline} | {c.baseline_seconds:.3f} | {c.ratio:.1f} | {c.gate:g} "
-        f"| {c.difference:.1e} |"
+        f"| {c.name} | {c.seconds:.3f} | {c.baseline} | {c.baseline_seconds:.3f} "
+        f"| {c.ratio:.{1 if c.ratio >= 1 else 2}f} | {c.gate:g} | {c.difference:.1e} |"
         for c in comparisons
     ]
     return "\n".join(rows)
