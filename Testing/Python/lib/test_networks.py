@@ -20,6 +20,7 @@ from MedFusionLib.networks.dense_dcgan import DenseDCGAN
 from MedFusionLib.networks.densefuse import DenseFuse
 from MedFusionLib.networks.emfusion import EMFusion
 from MedFusionLib.networks.ifcnn import IFCNN
+from MedFusionLib.networks.layers import conv, reflected
 from MedFusionLib.networks.loading import count_parameters, load_network
 from MedFusionLib.networks.msdnet import MSDNet
 from MedFusionLib.networks.nestfuse import NestFuse
@@ -140,6 +141,18 @@ def test_a_card_that_bounds_identical_sources_says_what_the_catalogue_says():
             if "identical_sources_psnr_db" in record}  # fmt: skip
     used = said.keys() & bounds.keys()
     assert used and all(said[sha256] == bounds[sha256] for sha256 in used)
+
+
+@pytest.mark.parametrize("margin", [1, 2, 3])
+def test_the_margin_of_inference_is_that_of_torch_and_a_convolution_gives_the_same_with_it(margin):
+    images = torch.randn(2, 6, 7, 5, generator=torch.Generator().manual_seed(margin))[:, 1:4]
+    wanted = torch.nn.functional.pad(images, (margin,) * 4, mode="reflect")
+    assert torch.equal(reflected(images, margin), wanted)
+    layer = conv(3, 2, 2 * margin + 1)
+    with torch.no_grad():
+        wanted = layer(images.clamp(min=0))
+    with torch.inference_mode():
+        assert torch.allclose(layer.rectified(images), wanted, atol=1e-5)
 
 
 def test_all_weights_together_stay_small():
