@@ -16,6 +16,8 @@ from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card
 
 REACH = 8
+CHANNELS = 48
+"""Of 64: sources are encoded one after the other. Higher strips would lose their memory to the system in between."""
 RULES = {"addition": (mean_features, 0), "l1": (l1_weighted_features, 1)}
 """Rules by name, and how far they reach."""
 
@@ -56,4 +58,5 @@ class DenseFuseFusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
         """Nothing depends on the input."""
         rule, reach = RULES[self.features]
-        return FittedNetwork(FeatureFusion(load_network("densefuse", DenseFuse), rule).eval(), REACH + reach)
+        fusion = FeatureFusion(load_network("densefuse", DenseFuse), rule).eval()
+        return FittedNetwork(fusion, REACH + reach, channels=CHANNELS)

@@ -77,7 +77,9 @@ class FeatureFusion(nn.Module):
             features = encoder(sources.flatten(0, 1)[:, None]).unflatten(0, sources.shape[:2]).unbind(1)
         else:
             features = [encoder(source[:, None]) for source in sources.unbind(1)]
-        return self.autoencoder.decoder(self.rule(features))[:, 0]
+        fused = [self.rule(features)]
+        del features  # their memory is used again by the decoder
+        return self.autoencoder.decoder(fused.pop())[:, 0]
 
 
 class TunedDenseFuse(FeatureFusion):
