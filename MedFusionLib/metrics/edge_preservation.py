@@ -13,16 +13,16 @@ from MedFusionLib.metrics.slab import Slab
 STRENGTH, ORIENTATION = (0.9994, -15.0, 0.5), (0.9879, -22.0, 0.8)
 ARTEFACT_STRENGTH, ARTEFACT_ORIENTATION = (0.9999, -19.0, 0.5), (0.9995, -22.0, 0.5)
 SOBEL_SUM = 8.0
+TINY = 1e-12
+"""Makes two gradients of 0 equal."""
 LEAST_EDGE, LEAST_WEIGHT, EDGE_POWER = 2.0, 1e-3, 1.5
 
 
 def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradient strength and orientation in -pi/2..pi/2 in the valid region, (K, H-2, W-2)."""
+    """Gradient strength and direction in -pi..pi in the valid region, (K, H-2, W-2); an empty gradient gets 0 or pi."""
     along_x, along_y = sobel_components(image)
     strength = (along_x.square() + along_y.square()).sqrt_()
-    # atan(y / x) without a division by zero; an empty gradient gets 0
-    flip = torch.where(along_x < 0, -1.0, 1.0)
-    return strength, torch.atan2(along_y.mul_(flip), along_x.mul_(flip))
+    return strength, torch.atan2(along_y, along_x)
 
 
 def edge_preservation(sources: list[Tensor], fused: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -82,12 +82,11 @@ def _preserved(
     strength: Tensor, orientation: Tensor, fused_strength: Tensor, fused_orientation: Tensor,
     strength_curve: tuple = STRENGTH, orientation_curve: tuple = ORIENTATION,
 ) -> Tensor:  # fmt: skip
-    highest = torch.maximum(strength, fused_strength)
-    ratio = torch.minimum(strength, fused_strength).div_(highest.clamp(min=1e-12))
-    ratio = torch.where(highest > 0, ratio, 1.0)
+    highest = torch.maximum(strength, fused_strength).add_(TINY)
+    ratio = torch.minimum(strength, fused_strength).add_(TINY).div_(highest)
+    # opposite directions are one orientation: 1 at turns of 0, pi and 2 pi, 0 at right angles
     turn = (orientation - fused_orientation).abs_()
-    turn = torch.minimum(turn, math.pi - turn)
-    agreement = turn.mul_(-2 / math.pi).add_(1)
+    agreement = turn.sub_(math.pi).abs_().sub_(math.pi / 2).abs_().mul_(2 / math.pi)
     return _sigmoid(ratio, *strength_curve).mul_(_sigmoid(agreement, *orientation_curve))
 
 

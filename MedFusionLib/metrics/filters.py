@@ -43,8 +43,8 @@ def box(image: Tensor, size: int) -> Tensor:
 
 def sobel_components(image: Tensor) -> tuple[Tensor, Tensor]:
     """Sobel derivatives along x and y (sums with weights 1 2 1, not divided), each (K, H-2, W-2)."""
-    across = image[:, :-2] + 2 * image[:, 1:-1] + image[:, 2:]
-    down = image[:, :, :-2] + 2 * image[:, :, 1:-1] + image[:, :, 2:]
+    across = (image[:, :-2] + image[:, 2:]).add_(image[:, 1:-1], alpha=2)
+    down = (image[:, :, :-2] + image[:, :, 2:]).add_(image[:, :, 1:-1], alpha=2)
     return across[:, :, 2:] - across[:, :, :-2], down[:, 2:] - down[:, :-2]
 
 
