@@ -9,6 +9,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.average import Average
 from MedFusionLib.methods.base import FusionMethod, MethodInfo
 from MedFusionLib.methods.brovey import Brovey
+from MedFusionLib.methods.cddfuse import BaseDetailFusion
 from MedFusionLib.methods.contourlet import DecimatedContourletFusion
 from MedFusionLib.methods.convex import ConvexFusion
 from MedFusionLib.methods.convex_attention import ConvexAttentionFusion
@@ -27,6 +28,7 @@ from MedFusionLib.methods.fusiongan import FusionGANFusion
 from MedFusionLib.methods.gff import GuidedFilterFusion
 from MedFusionLib.methods.gradient_pyramid import GradientPyramidFusion
 from MedFusionLib.methods.ifcnn import IFCNNFusion
+from MedFusionLib.methods.ift import ImageFusionTransformerFusion
 from MedFusionLib.methods.ihs import IntensityHueSaturation
 from MedFusionLib.methods.jsr import JointSparseFusion
 from MedFusionLib.methods.l0_nsct_sr import L0ContourletSparseFusion
@@ -58,6 +60,7 @@ from MedFusionLib.methods.siamese_nsst_curvelet import SiameseShearletCurveletFu
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
+from MedFusionLib.methods.transmef import TransMEFFusion
 from MedFusionLib.methods.tumour_gan import TumourGuidedFusion
 from MedFusionLib.methods.u2fusion import UnifiedFusion
 from MedFusionLib.methods.variational import VariationalFusion
@@ -117,6 +120,9 @@ CATALOGUE: tuple[type, ...] = (
     DualDiscriminatorFusion,
     DenseAdversarialFusion,
     TumourGuidedFusion,
+    ImageFusionTransformerFusion,
+    TransMEFFusion,
+    BaseDetailFusion,
     SiameseLaplacianFusion,
     SiameseContourletFusion,
     SiameseShearletCurveletFusion,

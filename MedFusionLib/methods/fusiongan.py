@@ -28,9 +28,9 @@ class FusionGANFusion:
         citation="J. Ma, W. Yu, P. Liang, C. Li, J. Jiang, FusionGAN: a generative adversarial network for infrared "
         "and visible image fusion, Inf. Fusion 48 (2019) 11-26",
         sentence="Brightness of the second source with thin edges of the first, whose own bright tissue is lost; "
-        "black is lifted by 10 of 255; for comparison only." + below_average("fusiongan"),
+        "for comparison only." + below_average("fusiongan"),
         reproduces="Layers at an eighth of the width, losses with their prices; the anatomical source stands for the "
-        "visible one; borders, turns of the players and steps are our choice.",
+        "visible one; borders, turns of the players, a price on veiled black and steps are our choice.",
         dims=(2,),
         weights=card("fusiongan")["sha256"],
         invention=invention_of("fusiongan"),

@@ -203,6 +203,11 @@ class CDDFuse(nn.Module):
         return self.fuse(at_least(sources, SMALLEST)).image[:, 0, :height, :width]
 
 
+def shipped() -> CDDFuse:
+    """The width that is trained and comes with MedFusion."""
+    return CDDFuse(SMALL)
+
+
 def _mean(features: Tensor, sources: int) -> Tensor:
     """Mean over the sources of features (N * S, ...)."""
     first, *others = features.unflatten(0, (-1, sources)).unbind(1)

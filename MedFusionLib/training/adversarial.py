@@ -113,6 +113,9 @@ class Rules:
         Steps over which shares and spread are averaged; nothing is judged before three times as many.
     longest : float
         Gradients longer than this are shortened.
+    settled : float
+        Share of the steps, at the end, in which batch normalisation of the generator keeps its statistics: it then
+        learns with what it will be used with.
     """
 
     rate: float = 1e-3
@@ -122,6 +125,7 @@ class Rules:
     alike: float = 0.1
     memory: int = 50
     longest: float = 1.0
+    settled: float = 0.0
 
 
 @dataclass
@@ -171,6 +175,8 @@ class Adversarial:
         """
         factor = rate_factor(number, self.steps)
         self._set_rates(factor)
+        if number >= self.steps * (1 - self.rules.settled):
+            _keep_statistics(self.network)
         outputs = self.generate(self.network, batch)
         terms: dict[str, Tensor | float] = {}
         for row, (name, opponent) in enumerate(self.opponents.items()):
@@ -252,6 +258,13 @@ class Adversarial:
 
 def _drawn(ends: tuple[float, float], like: Tensor) -> Tensor:
     return ends[0] + (ends[1] - ends[0]) * torch.rand_like(like)
+
+
+def _keep_statistics(network: nn.Module) -> None:
+    """Batch normalisation uses its running statistics from now on, and does not change them."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def _collapsed(number: int, why: str) -> TrainingCollapsed:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIGMA, WINDOW = 1.5, 11
+BLACK = 1 / 255
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
@@ -78,6 +79,12 @@ def gradient_loss(fused: Tensor, sources: Tensor) -> Tensor:
 def intensity_loss(fused: Tensor, sources: Tensor) -> Tensor:
     """L1 distance from the pixel-wise maximum of the sources (B, S, H, W)."""
     return (fused - sources.amax(dim=1, keepdim=True)).abs().mean()
+
+
+def veil(fused: Tensor, sources: Tensor) -> Tensor:
+    """Mean brightness (B,) where no source (B, S, H, W) shows anything, over all samples of the image."""
+    is_black = sources.amax(dim=1, keepdim=True) < BLACK
+    return (fused * is_black).abs().mean(dim=(1, 2, 3))
 
 
 def total_variation(image: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from MedFusionLib.training.pairs import read_pairs
 
 FAMILIES = (
     "convex networks", "auto-encoders", "transfer learning", "end-to-end networks",
-    "adversarial networks", "transforms with networks",
+    "adversarial networks", "transformer networks", "transforms with networks",
 )  # fmt: skip
 BESIDE = ("laplacian",)
 

@@ -8,14 +8,14 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "convex", "convex-attention", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse",
-    "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet",
-    "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "tumour-gan", "tumour-gan-unguided",
-    "u2fusion",
+    "cddfuse", "convex", "convex-attention", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse",
+    "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "ift", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps",
+    "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "transmef", "tumour-gan",
+    "tumour-gan-unguided", "u2fusion",
 )  # fmt: skip
 """Recipes whose weights are in the package."""
-WITHOUT_WEIGHTS = ("cddfuse", "ift", "transfuse", "transmef")
-"""Recipes that need hours to come to something: no weights are in the package, and no method uses them."""
+WITHOUT_WEIGHTS = ("transfuse",)
+"""Recipes whose networks were not good enough: no weights are in the package, and no method uses them."""
 
 
 def recipe_named(name: str) -> Recipe:

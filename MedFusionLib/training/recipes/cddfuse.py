@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from MedFusionLib.networks.cddfuse import FULL, SMALL, CDDFuse, Decomposed
+from MedFusionLib.networks.cddfuse import FULL, SMALL, CDDFuse, Decomposed, shipped
 from MedFusionLib.training.fusion import PAIR_DATA, load_pairs, pair_batch, pair_figures_of
 from MedFusionLib.training.losses import correlation, gradient_loss, gradient_modulus, intensity_loss, ssim
 from MedFusionLib.training.recipe import Descent, Recipe, Stages
@@ -18,7 +18,7 @@ STEPS, REBUILDING, SIZE, COUNT = 1100, 350, 48, 2
 
 def build() -> CDDFuse:
     """The reduced network, its channels together in memory: a third quicker."""
-    return CDDFuse(SMALL).to(memory_format=torch.channels_last)
+    return shipped().to(memory_format=torch.channels_last)
 
 
 def decomposition(found: Decomposed) -> Tensor:
@@ -77,6 +77,7 @@ RECIPE = Recipe(
         "network for all modalities; pictures are not stretched to the full range afterwards; gradients shortened to "
         f"0.1, {REBUILDING} + {STEPS - REBUILDING} steps of {COUNT} crops of {SIZE} x {SIZE} samples",
         **PAIR_DATA,
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from MedFusionLib.networks.ift import IFT, SMALL_WIDTHS
+from MedFusionLib.networks.ift import IFT, SMALL_WIDTHS, shipped
 from MedFusionLib.networks.nestfuse import WIDTHS
 from MedFusionLib.training.autoencoder import AUTOENCODER_DATA, photograph_batch
 from MedFusionLib.training.fusion import PAIR_DATA, fusion_terms, pair_batch, pair_figures_of
@@ -63,7 +61,7 @@ def figures(network: nn.Module, data: Mixed) -> dict:
 
 RECIPE = Recipe(
     name="ift",
-    build=partial(IFT, SMALL_WIDTHS),
+    build=shipped,
     load=load_mixed,
     batch=batch,
     begin=begin,
@@ -79,6 +77,7 @@ RECIPE = Recipe(
         "drawn to the stronger ones of both sources, intensity and gradient added to the loss, "
         f"{REBUILDING} + {STEPS - REBUILDING} steps of {COUNT} pairs of {SIZE} x {SIZE} samples",
         "training_data": [PAIR_DATA["training_data"], AUTOENCODER_DATA["training_data"]],
+        "identical_sources_psnr_db": 20.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

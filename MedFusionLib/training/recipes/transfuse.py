@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from MedFusionLib.training.destruction import brightness, damaged_batch, grey_values, noise
+from MedFusionLib.training.destruction import brightness, grey_values, noise
 from MedFusionLib.training.recipes import transmef
 
 TASKS = (grey_values, brightness, noise)
@@ -13,7 +13,7 @@ TASKS = (grey_values, brightness, noise)
 RECIPE = replace(
     transmef.RECIPE,
     name="transfuse",
-    batch=partial(damaged_batch, tasks=TASKS, size=transmef.SIZE, count=transmef.COUNT),
+    batch=partial(transmef.batch, tasks=TASKS),
     figures=partial(transmef.figures, tasks=TASKS),
     about={
         **transmef.RECIPE.about,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Generator, Tensor, nn
 
-from MedFusionLib.networks.transmef import FULL, SMALL, TransMEF
-from MedFusionLib.training.autoencoder import AUTOENCODER_DATA, Photographs, load_crops, reconstruction_figures
-from MedFusionLib.training.destruction import LARGEST, brightness, damaged_batch, mended_psnr, mending, places, spectrum
+from MedFusionLib.networks.transmef import FULL, SMALL, shipped
+from MedFusionLib.training.autoencoder import AUTOENCODER_DATA, Photographs, reconstruction_figures
+from MedFusionLib.training.destruction import (
+    LARGEST,
+    Damage,
+    brightness,
+    damaged_batch,
+    mended_psnr,
+    mending,
+    places,
+    spectrum,
+)
+from MedFusionLib.training.fusion import pair_figures_of
+from MedFusionLib.training.mixed import Mixed, load_mixed
 from MedFusionLib.training.recipe import Descent, Recipe
 
 STEPS, SIZE, COUNT = 2000, 48, 2
@@ -23,8 +35,17 @@ SIZES_GUESSED = (
 )
 
 
-def figures(network: nn.Module, data: Photographs, tasks=TASKS) -> dict:
-    """PSNR of photographs held back: rebuilt, and mended by the trained and by the untrained network."""
+def batch(data: Mixed, generator: Generator, tasks: Sequence[Damage] = TASKS) -> tuple[Tensor, Tensor]:
+    """Spoilt crops of photographs, (tasks * COUNT, 1, SIZE, SIZE), and what they were; no medical picture."""
+    return damaged_batch(data.photographs, generator, tasks, SIZE, COUNT)
+
+
+def figures(network: nn.Module, data: Mixed, tasks: Sequence[Damage] = TASKS) -> dict:
+    """PSNR of photographs held back, rebuilt and mended, beside the untrained network; fusion of pairs held back."""
+    return {**_mended(network, data.photographs, tasks), **pair_figures_of(network, data.pairs)}
+
+
+def _mended(network: nn.Module, data: Photographs, tasks: Sequence[Damage]) -> dict:
     torch.manual_seed(RECIPE.seed)
     untrained = RECIPE.build().eval()
     held_back = Photographs(data.test, data.test)
@@ -40,12 +61,13 @@ def figures(network: nn.Module, data: Photographs, tasks=TASKS) -> dict:
 
 RECIPE = Recipe(
     name="transmef",
-    build=partial(TransMEF, SMALL),
-    load=load_crops,
-    batch=partial(damaged_batch, tasks=TASKS, size=SIZE, count=COUNT),
+    build=shipped,
+    load=load_mixed,
+    batch=batch,
     begin=partial(Descent, loss=mending, steps=STEPS, rate=2e-3),
     steps=STEPS,
     figures=figures,
+    needs_data=True,
     about={
         "title": "TransMEF",
         "citation": "L. Qu, S. Liu, M. Wang, Z. Song, AAAI 2022, 2126-2134",
@@ -53,6 +75,7 @@ RECIPE = Recipe(
         "spectrum, places), loss 20 MSE + (1 - SSIM) + 20 TV of the difference",
         "guessed": f"{SIZES_GUESSED}, {STEPS} steps of {COUNT} crops of {SIZE} x {SIZE} samples for each task",
         **AUTOENCODER_DATA,
+        "identical_sources_psnr_db": 25.0,
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )

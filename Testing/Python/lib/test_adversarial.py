@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +28,7 @@ from MedFusionLib.training.adversarial import (
     Rules,
     TrainingCollapsed,
 )
+from MedFusionLib.training.losses import veil
 from MedFusionLib.training.planted import plant
 from MedFusionLib.training.recipe import Recipe
 from MedFusionLib.training.runner import TrainOptions, train
@@ -111,6 +113,25 @@ def test_the_generator_learns_what_the_discriminator_wants():
         means.append(training.network(torch.full((1,), 0.5)).item())
     assert means[0] < 0.2
     assert 0.65 < np.mean(means[100:]) < 0.85  # real images have a mean of 0.75, and both players swing about it
+
+
+def test_normalisation_keeps_its_statistics_at_the_end():
+    generator = nn.Sequential(nn.BatchNorm2d(1), Brightness())
+    recipe = brighter(8, build=lambda: generator, rules=replace(QUICK, settled=0.25))
+    training, means = recipe.begin(generator), []
+    for number in range(8):
+        generator.train()  # as after a sheet of samples
+        training.advance(number, recipe.batch(None, torch.Generator().manual_seed(number)))
+        means.append(generator[0].running_mean.item())
+    assert len(set(means)) == 6
+    assert means[5] == means[7]
+
+
+def test_a_veil_is_what_is_bright_where_no_source_shows_anything():
+    sources = torch.zeros(1, 2, 4, 4)
+    sources[:, 1, :2] = 0.5
+    assert veil(sources.amax(dim=1, keepdim=True), sources).item() == 0
+    assert veil(torch.full((1, 1, 4, 4), 0.2), sources).item() == pytest.approx(0.1)
 
 
 def test_games_pay_what_they_promise():

@@ -1,4 +1,4 @@
-"""Transformers without weights in the package: sizes as in the papers, slices of any size, damage that is mended."""
+"""Transformers: sizes as in the papers, slices of any size, damage that is mended."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from MedFusionLib.networks.loading import count_parameters
 from MedFusionLib.networks.transmef import SMALL as SMALL_PATCHES
 from MedFusionLib.networks.transmef import PatchSizes, TransMEF
 from MedFusionLib.training.recipe import Descent
-from MedFusionLib.training.recipes import WITHOUT_WEIGHTS, recipe_named, transfuse, transmef
+from MedFusionLib.training.recipes import recipe_named, transfuse, transmef
 from MedFusionLib.training.runner import TrainOptions, train
 from training_pairs import blocks, generator, write_pairs
 
@@ -82,6 +82,21 @@ def test_lines_are_answered_alike_together_and_in_parts(monkeypatch):
         assert (attention(lines) - whole).abs().max() < 1e-5
 
 
+def test_statistics_that_are_fixed_are_folded_into_queries_and_keys_without_a_difference():
+    torch.manual_seed(0)
+    attention, lines = AxialAttention(8, 16).eval(), torch.rand(2, 8, 20)
+    norm = attention.norm_alike
+    for values in (norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var):
+        values.uniform_(0.5, 2)
+    asked = attention.norm_asked(attention.ask(lines)).split(attention.sizes, dim=1)
+    by_query, by_key, _ = attention._places(20)
+    with torch.no_grad():
+        folded = attention._alike(asked[0], asked[1], by_query, by_key).softmax(-1)
+        attention.training = True  # the plain formula, its statistics still fixed
+        plain = attention._alike(asked[0], asked[1], by_query, by_key).softmax(-1)
+    assert (folded - plain).abs().max() < 1e-5
+
+
 def test_patches_that_are_not_whole_are_filled_and_cut_off_again():
     torch.manual_seed(0)
     network = TransMEF(PatchSizes(patch=4, width=16, depth=1, heads=2, head_width=8, hidden=16)).eval()
@@ -97,7 +112,7 @@ def without_curves(monkeypatch):
     monkeypatch.setattr("MedFusionLib.training.runner.draw_curve", lambda *what: None)
 
 
-@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+@pytest.mark.parametrize("name", ["cddfuse", "ift", "transfuse", "transmef"])
 def test_a_recipe_gives_the_same_bytes_again(name, tmp_path, without_curves):
     write_pairs(tmp_path / "data")
     recipe = replace(recipe_named(name), steps=2, figures=None)
