@@ -145,7 +145,8 @@ def test_worker_threads_give_the_same_bits_as_one(name, mode):
         run(quick(name), stack, options=EngineOptions(mode, workers=count, with_parts=True, memory_bytes=budget))
         for count in (1, 2)
     )
-    assert one.report["pieces"] >= 3 or mode == "volume"  # a wide reach leaves a small volume whole
+    few = mode == "volume" or INFOS[name].slices_together > 1  # a wide reach or a group leaves a small input whole
+    assert one.report["pieces"] >= 3 or few
     assert np.array_equal(one.fused, two.fused)
     assert np.array_equal(one.parts, two.parts)
 
