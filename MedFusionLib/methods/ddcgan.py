@@ -78,9 +78,9 @@ class DualDiscriminatorFusion:
         citation="J. Ma, H. Xu, J. Jiang, X. Mei, X.-P. Zhang, DDcGAN: a dual-discriminator conditional generative "
         "adversarial network for multi-resolution image fusion, IEEE Trans. Image Process. 29 (2020) 4980-4995",
         sentence="Takes PET and SPECT on their own grid, without resampling: sharp anatomy, weak function beneath it; "
-        "black is lifted by 22 of 255; for comparison only." + below_average("ddcgan"),
+        "bright fluid of the MR keeps little but its outline; for comparison only." + below_average("ddcgan"),
         reproduces="Layers at a fifth of the width, two discriminators, losses. Fused image reduced by 4 x 4 means, "
-        "turns of the players and steps are our choice; resolutions other than 1:4 are placed by their position.",
+        "prices, turns of the players and steps are our choice; resolutions other than 1:4 are placed by position.",
         survey_reference="45",
         dims=(2,),
         pairs=("MR-PT", "MR-NM", "CT-PT", "CT-NM"),

@@ -46,7 +46,7 @@ SIZES = {
 }
 """Trained values as the papers' own networks have them, running statistics of normalisation included."""
 WEIGHT_BYTES = 25e6
-LIFTED = {"ifcnn": 9, "sdnet": 20, "ddcgan": 28}
+LIFTED = {"ifcnn": 9, "sdnet": 20}
 """Grey levels by which these lift black, as their sentences in the catalogue say."""
 
 
