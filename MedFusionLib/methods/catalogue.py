@@ -60,6 +60,7 @@ from MedFusionLib.methods.siamese_nsst_curvelet import SiameseShearletCurveletFu
 from MedFusionLib.methods.sr import SparseRepresentation
 from MedFusionLib.methods.swt import StationaryWaveletFusion
 from MedFusionLib.methods.tikhonov import TikhonovFusion
+from MedFusionLib.methods.transfuse import TransFuseFusion
 from MedFusionLib.methods.transmef import TransMEFFusion
 from MedFusionLib.methods.tumour_gan import TumourGuidedFusion
 from MedFusionLib.methods.u2fusion import UnifiedFusion
@@ -122,6 +123,7 @@ CATALOGUE: tuple[type, ...] = (
     TumourGuidedFusion,
     ImageFusionTransformerFusion,
     TransMEFFusion,
+    TransFuseFusion,
     BaseDetailFusion,
     SiameseLaplacianFusion,
     SiameseContourletFusion,

@@ -78,13 +78,15 @@ def places(image: Tensor, generator: Generator) -> Tensor:
 
 
 def grey_values(image: Tensor, generator: Generator) -> Tensor:
-    """Blocks whose grey values went through a random curve, rising or falling."""
+    """Blocks whose grey values went through a random rising curve.
+
+    Falling ones would teach that a bright spot is a dark one to be mended, which hides lesions.
+    """
 
     def change(block: Tensor, chance: Generator) -> Tensor:
-        low, high = uniform(chance, 0, 1), uniform(chance, 0, 1)
-        ends = (0.0, 1.0) if uniform(chance, 0, 1) < 0.5 else (1.0, 0.0)
-        t, rest = block, 1 - block  # a cubic curve of Bezier over the grey values
-        return ends[0] * rest**3 + 3 * low * t * rest**2 + 3 * high * t**2 * rest + ends[1] * t**3
+        low, high = sorted((uniform(chance, 0, 1), uniform(chance, 0, 1)))
+        t, rest = block, 1 - block  # a cubic curve of Bezier from 0 to 1 over the grey values
+        return 3 * low * t * rest**2 + 3 * high * t**2 * rest + t**3
 
     return _spoilt(image, generator, change)
 

@@ -10,12 +10,10 @@ from MedFusionLib.training.recipe import Recipe
 NAMES = (
     "cddfuse", "convex", "convex-attention", "convex-free", "convex-pairs", "ddcgan", "dense-dcgan", "densefuse",
     "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "ift", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps",
-    "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "transmef", "tumour-gan",
-    "tumour-gan-unguided", "u2fusion",
+    "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese", "transfuse", "transmef",
+    "tumour-gan", "tumour-gan-unguided", "u2fusion",
 )  # fmt: skip
 """Recipes whose weights are in the package."""
-WITHOUT_WEIGHTS = ("transfuse",)
-"""Recipes whose networks were not good enough: no weights are in the package, and no method uses them."""
 
 
 def recipe_named(name: str) -> Recipe:
@@ -26,7 +24,6 @@ def recipe_named(name: str) -> Recipe:
     UsageError
         When there is none.
     """
-    known = (*NAMES, *WITHOUT_WEIGHTS)
-    if name not in known:
-        raise UsageError(f"Unknown recipe {name!r}", "one of " + ", ".join(known))
+    if name not in NAMES:
+        raise UsageError(f"Unknown recipe {name!r}", "one of " + ", ".join(NAMES))
     return import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE

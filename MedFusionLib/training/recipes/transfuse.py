@@ -21,6 +21,7 @@ RECIPE = replace(
         "citation": "L. Qu, S. Liu, M. Wang, S. Li, S. Yin, Q. Qiao, Z. Song, arXiv:2201.07451",
         "reproduces": "convolutions beside a transformer without positions, three tasks of mending (grey values for "
         "several modalities, brightness for exposures, noise for focus), one network for all",
-        "guessed": transmef.RECIPE.about["guessed"] + "; the curves of the grey values and the strength of the noise",
+        "guessed": transmef.RECIPE.about["guessed"]
+        + "; the curves of the grey values, which only rise, and the strength of the noise",
     },
 )
