@@ -32,7 +32,10 @@ FUSIONS = {
     "average": ("average", {}),
     "maximum": ("maximum", {}),
     "laplacian": ("laplacian", {}),
+    "convex": ("convex", {}),
+    "cddfuse": ("cddfuse", {}),
     "fusiongan": ("fusiongan", {}),
+    "dense-dcgan": ("dense-dcgan", {}),
     "tumour-gan, head not heard": ("tumour-gan", {"trained": "unguided"}),
     "tumour-gan, head heard": ("tumour-gan", {}),
 }
