@@ -249,10 +249,10 @@ class _Job:
         count, n_sources = self.layout.shape[:2]
         spatial = tuple(self.layout.shape[2:])
         slice_bytes = int(np.prod(spatial)) * n_sources * 4
-        working = slice_bytes * self.method.info.memory_factor
+        factor = self.method.info.memory_factor_in(self.options.mode)
         limit, chunk = _limits(device, budget, self.options.mode)
-        if working > limit and isinstance(fitted.support, Local):
-            samples = int(limit / (4 * n_sources * self.method.info.memory_factor))
+        if slice_bytes * factor > limit and isinstance(fitted.support, Local):
+            samples = int(limit / (4 * n_sources * factor))
             tiles = plan_tiles(spatial, fitted.support, samples)
             return [(slice(n, n + 1), tile) for n in range(count) for tile in tiles]
         group = self.method.info.slices_together
@@ -416,13 +416,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 def _smaller(job: _Job, budget: int | None, device: str, error: BaseException) -> tuple[int, str]:
     """Half the memory; from CUDA to the CPU and finally refuse when pieces cannot get smaller."""
-    whole = int(np.prod(job.layout.shape)) * 4
+    working = int(np.prod(job.layout.shape) * 4 * job.method.info.memory_factor_in(job.options.mode))
     smallest = 1 << 20
-    current = budget if budget is not None else int(whole * job.method.info.memory_factor)
+    current = working if budget is None else budget
     if current // 2 >= smallest:
         return current // 2, device
     if device == "cuda":
-        return max(int(whole * job.method.info.memory_factor), 2 * smallest), "cpu"
+        return max(working, 2 * smallest), "cpu"
     raise ResourcesExhausted(
         f"Out of memory while fusing {tuple(job.layout.shape)} voxels with {job.method.info.name}",
         "memory for at least the smallest pieces",

@@ -33,7 +33,8 @@ def plan_tiles(shape: Sequence[int], support: Local, max_samples: int) -> list[T
 
     Cores start at multiples of the method's decimation, as do the tiles with their halo, so that
     decimated samples fall on the same places as in the whole. A core is never smaller than half its
-    halo, whatever `max_samples` says: below that nearly all work would be done for halos.
+    halo, whatever `max_samples` says: below that nearly all work would be done for halos. An axis that
+    every tile would read whole is not cut.
 
     Parameters
     ----------
@@ -47,13 +48,21 @@ def plan_tiles(shape: Sequence[int], support: Local, max_samples: int) -> list[T
     cores = list(shape)
     smallest = [_round_up(max(halo // 2, 1), step) for halo, step in zip(support.halo, support.alignment)]
     while _read_samples(cores, shape, support) > max_samples:
-        divisible = [axis for axis in range(len(cores)) if cores[axis] > smallest[axis]]
+        divisible = [
+            axis for axis in range(len(cores)) if cores[axis] > smallest[axis] and _can_shrink(axis, shape, support)
+        ]
         if not divisible:
             break
         axis = max(divisible, key=lambda a: cores[a] / smallest[a])
         cores[axis] = max(smallest[axis], _round_up((cores[axis] + 1) // 2, support.alignment[axis]))
     pieces = [_cut_axis(*axis) for axis in zip(shape, cores, support.halo, support.alignment)]
     return [Tile(*(tuple(part) for part in zip(*cut))) for cut in itertools.product(*pieces)]
+
+
+def _can_shrink(axis: int, shape: Sequence[int], support: Local) -> bool:
+    """Whether tiles with the smallest core read less than all of an axis."""
+    halo, step = support.halo[axis], support.alignment[axis]
+    return _round_up(max(halo // 2, 1), step) + 2 * _round_up(halo, step) < shape[axis]
 
 
 def _read_samples(cores: Sequence[int], shape: Sequence[int], support: Local) -> int:

@@ -47,6 +47,8 @@ class MethodInfo:
         Least PSNR in dB of a source fused with itself against the source; None when it comes back exactly.
     memory_factor : float
         Floats held at once per voxel of one source; the engine plans chunks with it.
+    volume_memory_factor : float or None
+        The same in volumes, where a method works through planes of them; None where it does not differ.
     flagship : bool
         The method of our own design that the project leads with; the defaults are chosen for speed, too.
     takes_native : bool
@@ -76,10 +78,15 @@ class MethodInfo:
     denoises: bool = False
     identity_psnr: float | None = None
     memory_factor: float = 3.0
+    volume_memory_factor: float | None = None
     flagship: bool = False
     takes_native: bool = False
     slices_together: int = 1
     invention: float | None = None
+
+    def memory_factor_in(self, mode: str) -> float:
+        """Floats held at once per voxel of one source in ``slice`` or ``volume`` mode."""
+        return (self.volume_memory_factor if mode == "volume" else None) or self.memory_factor
 
     @property
     def warning(self) -> str:

@@ -51,6 +51,7 @@ class ConvexFusion:
         weights=card("convex")["sha256"],
         invention=invention_of("convex"),
         memory_factor=60.0,
+        volume_memory_factor=20.0,
         flagship=True,
     )
 

@@ -205,6 +205,12 @@ def test_tiles_cover_a_grid_once_and_start_on_the_decimation(shape, halo, step, 
     assert (counts == 1).all()
 
 
+def test_an_axis_that_every_tile_would_read_whole_is_not_cut():
+    tiles = plan_tiles((40, 400), Local((30, 30), (4, 4)), 40 * 120)
+    assert all(tile.core[0] == slice(0, 40) for tile in tiles)
+    assert len(tiles) > 3
+
+
 def test_chunks_do_not_depend_on_the_number_of_threads():
     reports = [
         run(create_method("average"), noise_stack((2, 30, 32, 32)), options=EngineOptions("slice", workers=w)).report

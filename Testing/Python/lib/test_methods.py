@@ -102,7 +102,7 @@ def test_constant_sources_give_a_constant_between_them(name, mode):
 
 def tiled_shape(mode, halo):
     """Of sources (S, K, J, I) that are wider than what a tile reads beyond its core."""
-    side = max(70, 2 * max(halo) + 48)
+    side = max(70, 3 * max(halo) + 48)
     return (2, 1, side, side + 7) if mode == "slice" else (2, side, 36, 20)
 
 
@@ -112,7 +112,7 @@ def budget_for_tiles(name, mode, stack, support):
     samples = int(np.prod(spatial))
     while samples > 1 and len(plan_tiles(spatial, support, samples)) < 3:
         samples //= 2
-    return int(np.ceil(4 * len(stack) * INFOS[name].memory_factor * samples))
+    return int(np.ceil(4 * len(stack) * INFOS[name].memory_factor_in(mode) * samples))
 
 
 @pytest.mark.parametrize("name, mode", CASES)
