@@ -39,6 +39,7 @@ class ConvexAttentionFusion:
         weights=card("convex-attention")["sha256"],
         invention=invention_of("convex-attention"),
         memory_factor=120.0,
+        volume_memory_factor=25.0,
     )
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedAttention:

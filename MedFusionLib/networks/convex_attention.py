@@ -32,6 +32,10 @@ FEATURES = 8
 ALIGNMENT = 4
 REACH = 56
 """Samples beyond a tile that the weights depend on, rounded up."""
+SEEN = 8
+"""Samples around one that its features depend on."""
+SAMPLES_AT_ONCE = 1 << 19
+"""Samples of all sources whose features are held together, once the network is no longer trained."""
 DETAIL_GAIN, EDGE_GAIN = 8.0, 4.0
 TINY = 1e-6
 
@@ -113,25 +117,57 @@ class ConvexAttention(nn.Module):
         count, size = sources.shape[1], sources.shape[2:]
         axes = tuple(range(-len(size), 0)) if axes is None else tuple(axes)
         steps = [ALIGNMENT if axis in axes else 1 for axis in range(-len(size), 0)]
-        shown = self._shown(_padded(sources, steps), axes)
-        mean, strongest = {2: (F.avg_pool2d, F.max_pool2d), 3: (F.avg_pool3d, F.max_pool3d)}[len(size)]
-        features = F.gelu(self.embed(torch.cat((mean(shown, steps), strongest(shown, steps)), dim=1)))
+        padded = _padded(sources, steps)
+        slabs = _slabs(padded, steps[0])
+        pooled = torch.cat([self._pooled(padded, rows, axes, steps) for rows in slabs], dim=2)
+        features = F.gelu(self.embed(pooled))
         for layer in self.layers:
             features = layer(features, count, axes)
-        coarse = F.interpolate(
-            self.coarse(features), scale_factor=[float(step) for step in steps],
-            mode={2: "bilinear", 3: "trilinear"}[len(size)], align_corners=False,
-        )  # fmt: skip
-        hidden = F.gelu(self.fine(shown) + coarse)
-        with torch.autocast(hidden.device.type, enabled=False):
-            logits = self.last(hidden.float())
+        coarse = self.coarse(features)
+        logits = torch.cat([self._logits(padded, coarse, rows, axes, steps) for rows in slabs], dim=2)
         return logits.unflatten(0, (-1, count))[(..., *(slice(length) for length in size))]
 
+    def _pooled(self, sources: Tensor, rows: slice, axes: Sequence[int], steps: Sequence[int]) -> Tensor:
+        """Mean and maximum of what is shown, per coarse sample of some rows, (N * S, 4 FEATURES, *coarse)."""
+        shown = self._shown(sources, rows, axes)
+        mean, strongest = {2: (F.avg_pool2d, F.max_pool2d), 3: (F.avg_pool3d, F.max_pool3d)}[len(steps)]
+        return torch.cat((mean(shown, steps), strongest(shown, steps)), dim=1)
+
+    def _logits(
+        self, sources: Tensor, coarse: Tensor, rows: slice, axes: Sequence[int], steps: Sequence[int]
+    ) -> Tensor:
+        """Logits (N * S, SCALES, *fine) of some rows, from the features of all coarse samples."""
+        step = steps[0]
+        wide, inner = _widened(slice(rows.start // step, rows.stop // step), 1, coarse.shape[2])
+        coarse = F.interpolate(
+            coarse[:, :, wide], scale_factor=[float(one) for one in steps],
+            mode={2: "bilinear", 3: "trilinear"}[len(steps)], align_corners=False,
+        )[:, :, inner.start * step : inner.stop * step]  # fmt: skip
+        hidden = F.gelu(self.fine(self._shown(sources, rows, axes)) + coarse)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.last(hidden.float())
+
     @staticmethod
-    def _shown(sources: Tensor, axes: Sequence[int]) -> Tensor:
-        """Features (N * S, 2 FEATURES, *spatial): of a source, and the largest of them over all sources."""
-        own = bands_and_edges(sources.flatten(0, 1)[:, None], axes)
+    def _shown(sources: Tensor, rows: slice, axes: Sequence[int]) -> Tensor:
+        """Features (N * S, 2 FEATURES, *spatial) of some rows: of a source, and the largest over all sources."""
+        wide, inner = _widened(rows, SEEN, sources.shape[2])
+        own = bands_and_edges(sources[:, :, wide].flatten(0, 1)[:, None], axes)[:, :, inner]
         return torch.cat((own, over_sources(own, sources.shape[1])[1]), dim=1)
+
+
+def _slabs(sources: Tensor, step: int) -> list[slice]:
+    """Rows of the first spatial axis that are worked on together: all while learning, else as many as fit."""
+    rows = sources.shape[2]
+    if torch.is_grad_enabled():
+        return [slice(0, rows)]
+    at_once = max(1, SAMPLES_AT_ONCE // (sources[:, :, 0].numel() * step)) * step
+    return [slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
+
+
+def _widened(rows: slice, reach: int, length: int) -> tuple[slice, slice]:
+    """Rows with their neighbours, and where the rows lie in them."""
+    start = max(rows.start - reach, 0)
+    return slice(start, min(rows.stop + reach, length)), slice(rows.start - start, rows.stop - start)
 
 
 def bands_and_edges(image: Tensor, axes: Sequence[int]) -> Tensor:

@@ -62,6 +62,15 @@ def test_convex_attention_takes_any_number_of_sources_in_any_order(seed, count):
         assert (network(sources)[:, order] - network(sources[:, order])).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("size, axes", [((45, 37, 20), None), ((40, 61), None), ((9, 50, 41), (-2, -1))])
+def test_working_through_slabs_changes_no_logit(size, axes, monkeypatch):
+    network, sources = load_network("convex-attention", ConvexAttention), torch.rand(1, 2, *size, generator=generator())
+    with torch.no_grad():
+        whole = network(sources, axes)
+        monkeypatch.setattr("MedFusionLib.networks.convex_attention.SAMPLES_AT_ONCE", 1000)
+        assert (network(sources, axes) - whole).abs().max() < 1e-6
+
+
 def test_a_volume_that_repeats_one_slice_gets_the_weights_of_the_slice():
     network, plane = load_network("convex-attention", ConvexAttention), blocks(size=36)
     volume = plane[:, :, None].expand(-1, -1, 12, -1, -1)
