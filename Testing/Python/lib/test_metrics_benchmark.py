@@ -13,6 +13,6 @@ def test_the_quick_benchmark_agrees_with_the_baselines_and_writes_its_record(pro
     done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, check=False, env=bare)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "results.json").read_text())
-    assert len(record["speed"]) == 15
+    assert len(record["speed"]) == 16
     assert all(row["difference"] <= row["tolerance"] for row in record["speed"])
     assert (tmp_path / "results.md").read_text() == done.stdout
