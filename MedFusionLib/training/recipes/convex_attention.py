@@ -21,7 +21,7 @@ RECIPE = replace(
     steps=STEPS,
     figures=partial(convex.figures, name="convex-attention", build=ConvexAttention),
     about={
-        **convex.RECIPE.about,
+        **{key: value for key, value in convex.RECIPE.about.items() if key != "selection"},
         "title": "Convex attention",
         "citation": "MedFusion, own design: networks/convex_attention.py",
         "guessed": f"prices and goals of the convex weights, {STEPS} steps of one crop of {SIZE} x {SIZE} samples of "
