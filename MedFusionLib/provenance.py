@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from MedFusionLib import __version__
@@ -59,13 +60,27 @@ def describe_source(source: Volume) -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float | None:
-    """Largest resident memory of this process so far in MB; None where the system does not tell."""
+    """Largest resident memory of this process so far in MB; None where the system does not tell.
+
+    Linux hands the peak of a parent on to ``getrusage`` of a new process, so its own high-water mark is taken there.
+    """
+    own = _high_water_mb()
+    if own is not None:
+        return own
     try:
         import resource
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+
+
+def _high_water_mb() -> float | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def recorded_versions() -> dict[str, str]:

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from MedFusionLib.provenance import peak_memory_mb
 
 FRESH_PROCESS = """
 import resource, sys
@@ -30,3 +33,14 @@ def test_a_freed_block_is_used_again_without_new_pages():
         return int(done.stdout)
 
     assert faults("kept") < 200 < faults("as it is")
+
+
+def test_the_peak_of_memory_is_that_of_the_process_itself_and_not_of_the_one_that_started_it(project_folder):
+    before = peak_memory_mb()
+    if before is None:
+        pytest.skip("this system does not tell the peak of memory")
+    block = np.ones(int(before + 400) << 17)
+    assert peak_memory_mb() > before + 300
+    code = "from MedFusionLib.provenance import peak_memory_mb; print(peak_memory_mb())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=project_folder, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < block.nbytes / 2**21
