@@ -13,7 +13,18 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Local, MethodInfo
 from MedFusionLib.methods.standing import below_average
-from MedFusionLib.networks.convex import ALIGNMENT, REACH, SCALES, SPLINE, ConvexWeights, combine_bands
+from MedFusionLib.networks.blocks import widened
+from MedFusionLib.networks.convex import (
+    ALIGNMENT,
+    BAND_REACH,
+    REACH,
+    SCALES,
+    SPLINE,
+    Combination,
+    ConvexWeights,
+    combine_bands,
+    combine_in_slabs,
+)
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.transforms.filters import symmetric_filter
 from MedFusionLib.weights import card, invention_of
@@ -22,7 +33,9 @@ TRAINED = {"pairs": "convex", "free": "convex-free"}
 """Names of the weights by what they were trained on."""
 SAMPLES_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 21}
 """Samples of a slice, times slices, that go through the network together."""
-UNSEEN_REACH = 9
+SMOOTHED = len(SPLINE) - 1
+"""Neighbours that weights are smoothed over, across the only planes that the network sees."""
+UNSEEN_REACH = BAND_REACH + SMOOTHED
 """Reach of bands, envelope and smoothing along an axis that the network does not see."""
 ISOTROPIC = 1.5
 """Largest ratio of spacings of a plane that the network, which knows square samples, is shown."""
@@ -51,7 +64,7 @@ class ConvexFusion:
         weights=card("convex")["sha256"],
         invention=invention_of("convex"),
         memory_factor=60.0,
-        volume_memory_factor=20.0,
+        volume_memory_factor=3.0,
         flagship=True,
     )
 
@@ -99,38 +112,55 @@ class FittedConvex:
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, H, W) or (1, S, D, H, W)."""
         logits = on_device(self.network, sources.device)
-        step = max(1, SAMPLES_AT_ONCE[sources.device.type] // sources[0, 0].numel()) if self.ndim == 2 else 1
+        found = (self._slices if self.ndim == 2 else self._volume)(logits, sources, with_parts)
+        return Fused(found.image, found.parts)
+
+    def _slices(self, logits: Callable[[Tensor], Tensor], sources: Tensor, with_parts: bool) -> Combination:
+        step = max(1, SAMPLES_AT_ONCE[sources.device.type] // sources[0, 0].numel())
         image = torch.empty_like(sources[:, 0])
         parts = torch.empty_like(sources) if with_parts else None
         for start in range(0, len(sources), step):
             checkpoint()
             some = slice(start, start + step)
-            weights = self._weights(logits, sources[some])
-            found = combine_bands(sources[some], weights, self.axes)
+            found = combine_bands(sources[some], torch.softmax(logits(sources[some]), dim=1), self.axes)
             image[some] = found.image
             if parts is not None:
                 parts[some] = found.parts
-        return Fused(image, parts)
+        return Combination(image, parts)
 
-    def _weights(self, logits: Callable[[Tensor], Tensor], sources: Tensor) -> Tensor:
-        """(N, S, SCALES, *spatial)."""
-        if self.ndim == 2:
-            return torch.softmax(logits(sources), dim=1)
-        total = 0.0
+    def _volume(self, logits: Callable[[Tensor], Tensor], sources: Tensor, with_parts: bool) -> Combination:
+        volume = sources[0]
+        apart = volume.new_zeros(len(volume) - 1, SCALES, *volume.shape[1:])
         for axis in self.planes:
-            total = total + self._logits_across(logits, sources[0], axis)
-        return torch.softmax(total / len(self.planes), dim=0)[None]
+            self._add_planes_across(logits, volume, axis, apart)
 
-    def _logits_across(self, logits: Callable[[Tensor], Tensor], volume: Tensor, axis: int) -> Tensor:
-        """Logits (S, SCALES, D, H, W) of planes across an axis of a volume (S, D, H, W), a few planes at once."""
-        planes = volume.movedim(axis + 1, 0)
-        found = planes.new_empty(planes.shape[0], planes.shape[1], SCALES, *planes.shape[2:])
+        def weigh(rows: slice) -> Tensor:
+            return torch.softmax(self._logits_of(apart, rows), dim=0)[None]
+
+        return combine_in_slabs(sources, weigh, self.axes, with_parts=with_parts)
+
+    def _add_planes_across(self, logits: Callable[[Tensor], Tensor], volume: Tensor, axis: int, apart: Tensor) -> None:
+        """Add what a volume (S, D, H, W) shows in the planes across an axis, a few planes at once.
+
+        `apart` (S - 1, SCALES, D, H, W) is by how much the logits of each source are larger than those of the last one:
+        weights depend on nothing else.
+        """
+        planes, found = volume.movedim(axis + 1, 0), apart.movedim(axis + 2, 0)
         step = max(1, SAMPLES_AT_ONCE[volume.device.type] // planes[0, 0].numel())
         for start in range(0, len(planes), step):
             checkpoint()
-            found[start : start + step] = logits(planes[start : start + step])
-        found = found.permute(1, 2, 0, 3, 4).movedim(2, 2 + axis)
-        return symmetric_filter(found, SPLINE, [axis - 3]) if len(self.planes) == 1 else found
+            some = slice(start, start + step)
+            own = logits(planes[some])
+            found[some] += own[:, :-1] - own[:, -1:]
+
+    def _logits_of(self, apart: Tensor, rows: slice) -> Tensor:
+        """Logits (S, SCALES, rows, H, W) of some rows: their mean over the planes, smoothed across the only ones."""
+        wide, inner = widened(rows, SMOOTHED, apart.shape[2])
+        found = apart[:, :, wide] / len(self.planes)
+        if len(self.planes) == 1:
+            found = symmetric_filter(found, SPLINE, [self.planes[0] - 3])
+        found = found[:, :, inner]
+        return torch.cat((found, torch.zeros_like(found[:1])))
 
 
 def _is_square(spacing: tuple[float, ...], across: int) -> bool:

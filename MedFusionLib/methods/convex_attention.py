@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Local, MethodInfo
 from MedFusionLib.methods.standing import below_average
-from MedFusionLib.networks.convex import combine_bands
+from MedFusionLib.networks.convex import combine_bands, combine_in_slabs
 from MedFusionLib.networks.convex_attention import ALIGNMENT, REACH, ConvexAttention
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.weights import card, invention_of
@@ -39,7 +39,7 @@ class ConvexAttentionFusion:
         weights=card("convex-attention")["sha256"],
         invention=invention_of("convex-attention"),
         memory_factor=120.0,
-        volume_memory_factor=25.0,
+        volume_memory_factor=3.0,
     )
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedAttention:
@@ -78,6 +78,14 @@ class FittedAttention:
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, H, W) or (1, S, D, H, W)."""
         network = on_device(self.network, sources.device)
+        if self.ndim == 3:
+            reading = network.read(sources, self.axes)
+
+            def weigh(rows: slice) -> Tensor:
+                return torch.softmax(network.logits(reading, rows), dim=1)
+
+            found = combine_in_slabs(sources, weigh, self.axes, with_parts=with_parts)
+            return Fused(found.image, found.parts)
         step = max(1, SAMPLES_AT_ONCE[sources.device.type] // sources[0, 0].numel())
         images, parts = [], []
         for some in sources.split(step):

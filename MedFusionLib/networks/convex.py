@@ -13,19 +13,25 @@ known exactly: the contribution map is not an estimate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from MedFusionLib.interrupt import checkpoint
+from MedFusionLib.networks.blocks import slabs, widened
 from MedFusionLib.transforms.filters import symmetric_filter
 
 SPLINE = (6 / 16, 4 / 16, 1 / 16)
 """Centre and right half."""
 SCALES = 3
 """Two bands of detail, and the base."""
+BAND_REACH = 7
+"""Samples around one that its bands and the envelope depend on."""
+SAMPLES_COMBINED = 1 << 22
+"""Samples of all sources that are combined together in volumes."""
 WIDTHS = (12, 24, 40)
 ALIGNMENT = 4
 REACH = 64
@@ -110,13 +116,15 @@ def fuse_convex(network: nn.Module, sources: Tensor) -> Combination:
 
 @dataclass(frozen=True, eq=False)
 class Combination:
-    """A fused image (N, H, W), and what every source gave (N, S, H, W)."""
+    """A fused image (N, *spatial), and what every source gave (N, S, *spatial) or None."""
 
     image: Tensor
-    parts: Tensor
+    parts: Tensor | None
 
 
-def combine_bands(sources: Tensor, weights: Tensor, axes: Sequence[int] | None = None) -> Combination:
+def combine_bands(
+    sources: Tensor, weights: Tensor, axes: Sequence[int] | None = None, rows: slice | None = None
+) -> Combination:
     """Bands of the sources (N, S, *spatial), weighted, added and held within the envelope of the sources.
 
     Parameters
@@ -127,20 +135,53 @@ def combine_bands(sources: Tensor, weights: Tensor, axes: Sequence[int] | None =
         At least 0, adding up to 1 over the sources.
     axes : sequence of int or None
         Negative numbers of the axes that are split into bands; None takes all spatial ones.
+    rows : slice or None
+        Of the first spatial axis: those that are wanted and weighted, the other ones are only seen by the bands; None
+        takes all.
     """
     axes = range(2 - sources.ndim, 0) if axes is None else axes
-    parts, smooth = torch.zeros_like(sources), sources
+    rows = slice(0, sources.shape[2]) if rows is None else rows
+    parts, smooth = torch.zeros_like(sources[:, :, rows]), sources
     for scale in range(SCALES - 1):
         holes = [0.0] * (2**scale - 1)
         coarser = symmetric_filter(smooth, [SPLINE[0], *holes, SPLINE[1], *holes, SPLINE[2]], axes)
-        parts = parts + weights[:, :, scale] * (smooth - coarser)
+        parts = parts + weights[:, :, scale] * (smooth - coarser)[:, :, rows]
         smooth = coarser
     base_weights = weights[:, :, SCALES - 1]
-    parts = parts + base_weights * smooth
+    parts = parts + base_weights * smooth[:, :, rows]
     image = parts.sum(dim=1)
-    low, high = envelope(sources)
+    near, inner = widened(rows, 1, sources.shape[2])
+    low, high = (side[:, inner] for side in envelope(sources[:, :, near]))
     held = torch.minimum(torch.maximum(image, low), high)
     return Combination(held, parts + base_weights * (held - image)[:, None])
+
+
+def combine_in_slabs(
+    sources: Tensor, weigh: Callable[[slice], Tensor], axes: Sequence[int], *, with_parts: bool
+) -> Combination:
+    """`combine_bands` of a volume (N, S, D, H, W), some rows after the others: the weights are never held whole.
+
+    Parameters
+    ----------
+    sources : (N, S, D, H, W) Tensor
+        As of `combine_bands`.
+    weigh : callable
+        Gives the weights (N, S, SCALES, rows, H, W) of some rows.
+    axes : sequence of int
+        As of `combine_bands`.
+    with_parts : bool
+        Whether what every source gave is wanted.
+    """
+    image = torch.empty_like(sources[:, 0])
+    parts = torch.empty_like(sources) if with_parts else None
+    for rows in slabs(sources, SAMPLES_COMBINED):
+        checkpoint()
+        wide, inner = widened(rows, BAND_REACH, sources.shape[2])
+        found = combine_bands(sources[:, :, wide], weigh(rows), axes, inner)
+        image[:, rows] = found.image
+        if parts is not None:
+            parts[:, :, rows] = found.parts
+    return Combination(image, parts)
 
 
 def envelope(sources: Tensor) -> tuple[Tensor, Tensor]:

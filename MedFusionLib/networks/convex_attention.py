@@ -17,11 +17,13 @@ Linear attention: A. Katharopoulos et al., ICML 2020.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from MedFusionLib.networks.blocks import Block, blocks, gathered, widened
 from MedFusionLib.networks.convex import SCALES, SPLINE
 from MedFusionLib.transforms.filters import box_mean, shifted, symmetric_filter
 
@@ -36,6 +38,8 @@ SEEN = 8
 """Samples around one that its features depend on."""
 SAMPLES_AT_ONCE = 1 << 19
 """Samples of all sources whose features are held together, once the network is no longer trained."""
+VALUES_AT_ONCE = 1 << 22
+"""Values of features that a layer changes together then."""
 DETAIL_GAIN, EDGE_GAIN = 8.0, 4.0
 TINY = 1e-6
 
@@ -62,17 +66,23 @@ class WindowAttention(nn.Module):
         """(N * S, C, *spatial) to the same shape."""
         spatial = features.shape[2:]
         asked = self.ask(features).flatten(2).unflatten(1, (3, HEADS, HEAD_WIDTH)).unflatten(0, (-1, sources))
+        heads = asked.split(HEADS if torch.is_grad_enabled() else 1, dim=3)
+        answer = torch.cat([self._answer(some, spatial, axes) for some in heads], dim=2)
+        return self.give(answer.flatten(2, 3).flatten(0, 1).unflatten(2, spatial))
+
+    def _answer(self, asked: Tensor, spatial: Sequence[int], axes: Sequence[int]) -> Tensor:
+        """Answers (N, S, heads, HEAD_WIDTH, samples) of some heads, asked (N, S, 3, heads, HEAD_WIDTH, samples)."""
         query, key, value = asked.unbind(2)
+        heads = query.shape[2]
         query, key = F.elu(query) + 1, F.elu(key) + 1
         told = sum(k[:, :, :, None] * v[:, :, None] for k, v in zip(key.unbind(1), value.unbind(1)))
         total = sum(key.unbind(1))
         memory = torch.cat((told.flatten(1, 3), total.flatten(1, 2)), dim=1).unflatten(2, spatial)
         memory = mean_within(memory, self.radius, axes).flatten(2)
-        told, total = memory.split((HEADS * HEAD_WIDTH**2, HEADS * HEAD_WIDTH), dim=1)
-        told = told.unflatten(1, (HEADS, HEAD_WIDTH, HEAD_WIDTH))[:, None]
-        total = total.unflatten(1, (HEADS, HEAD_WIDTH))[:, None]
-        answer = (query[:, :, :, :, None] * told).sum(dim=3) / ((query * total).sum(dim=3, keepdim=True) + TINY)
-        return self.give(answer.flatten(2, 3).flatten(0, 1).unflatten(2, spatial))
+        told, total = memory.split((heads * HEAD_WIDTH**2, heads * HEAD_WIDTH), dim=1)
+        told = told.unflatten(1, (heads, HEAD_WIDTH, HEAD_WIDTH))[:, None]
+        total = total.unflatten(1, (heads, HEAD_WIDTH))[:, None]
+        return (query[:, :, :, :, None] * told).sum(dim=3) / ((query * total).sum(dim=3, keepdim=True) + TINY)
 
 
 class AttentionLayer(nn.Module):
@@ -89,6 +99,39 @@ class AttentionLayer(nn.Module):
         mean, strongest = over_sources(features, sources)
         seen = torch.cat((features, mean_within(features, 1, axes), mean, strongest), dim=1)
         return features + self.narrow(F.gelu(self.widen(seen)))
+
+    def in_blocks(self, features: Tensor, sources: int, axes: Sequence[int]) -> Tensor:
+        """The same, some samples after the others."""
+        reach, lengths = self.attention.radius + 1, features.shape[2:4]
+
+        def change(block: Block) -> Tensor:
+            wide, inner = zip(*(widened(part, reach, length) for part, length in zip(block, lengths)))
+            return self(features[(..., *wide, *_rest(features))], sources, axes)[(..., *inner, *_rest(features))]
+
+        return gathered(change, _blocks(features, VALUES_AT_ONCE), 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What attention finds in sources.
+
+    Parameters
+    ----------
+    sources : (N, S, *spatial) Tensor
+        With their last samples repeated until every axis is a multiple of its step.
+    size : tuple of int
+        Spatial size without what was added.
+    coarse : (N * S, WIDTH, *coarse) Tensor
+        Features of every source.
+    axes, steps : tuple of int
+        Axes along which windows extend, and samples per coarse sample along every axis.
+    """
+
+    sources: Tensor
+    size: tuple[int, ...]
+    coarse: Tensor
+    axes: tuple[int, ...]
+    steps: tuple[int, ...]
 
 
 class ConvexAttention(nn.Module):
@@ -114,60 +157,74 @@ class ConvexAttention(nn.Module):
         axes : sequence of int or None
             Negative numbers of the axes along which windows extend; None takes all spatial ones.
         """
+        return self.logits(self.read(sources, axes), slice(0, sources.shape[2]))
+
+    def read(self, sources: Tensor, axes: Sequence[int] | None = None) -> Reading:
+        """What attention finds in sources (N, S, *spatial), with axes as of `forward`."""
         count, size = sources.shape[1], sources.shape[2:]
         axes = tuple(range(-len(size), 0)) if axes is None else tuple(axes)
-        steps = [ALIGNMENT if axis in axes else 1 for axis in range(-len(size), 0)]
+        steps = tuple(ALIGNMENT if axis in axes else 1 for axis in range(-len(size), 0))
         padded = _padded(sources, steps)
-        slabs = _slabs(padded, steps[0])
-        pooled = torch.cat([self._pooled(padded, rows, axes, steps) for rows in slabs], dim=2)
-        features = F.gelu(self.embed(pooled))
-        for layer in self.layers:
-            features = layer(features, count, axes)
-        coarse = self.coarse(features)
-        logits = torch.cat([self._logits(padded, coarse, rows, axes, steps) for rows in slabs], dim=2)
-        return logits.unflatten(0, (-1, count))[(..., *(slice(length) for length in size))]
 
-    def _pooled(self, sources: Tensor, rows: slice, axes: Sequence[int], steps: Sequence[int]) -> Tensor:
-        """Mean and maximum of what is shown, per coarse sample of some rows, (N * S, 4 FEATURES, *coarse)."""
-        shown = self._shown(sources, rows, axes)
+        def embedded(block: Block) -> Tensor:
+            return F.gelu(self.embed(self._pooled(padded, block, axes, steps)))
+
+        features = gathered(embedded, _blocks(padded, SAMPLES_AT_ONCE, steps[:2]), 2, steps[:2])
+        for layer in self.layers:
+            features = layer.in_blocks(features, count, axes)
+        return Reading(padded, tuple(size), self.coarse(features), axes, steps)
+
+    def logits(self, reading: Reading, rows: slice) -> Tensor:
+        """Logits (N, S, SCALES, *spatial) of some rows of the first spatial axis."""
+        steps = reading.steps[:2]
+        first = rows.start // steps[0] * steps[0]
+        shown = reading.sources[:, :, first : -(-rows.stop // steps[0]) * steps[0]]
+
+        def of_block(block: Block) -> Tensor:
+            moved = slice(first + block[0].start, first + block[0].stop)
+            return self._logits(reading, (moved, block[1]))
+
+        found = gathered(of_block, _blocks(shown, SAMPLES_AT_ONCE, steps), 3)
+        wanted = (slice(rows.start - first, rows.stop - first), *(slice(length) for length in reading.size[1:]))
+        return found[(..., *wanted)]
+
+    def _logits(self, reading: Reading, block: Block) -> Tensor:
+        steps, rest = reading.steps, _rest(reading.sources)
+        parts = [slice(part.start // step, part.stop // step) for part, step in zip(block, steps)]
+        wide, inner = zip(*(widened(*each) for each in zip(parts, (1, 1), reading.coarse.shape[2:4])))
+        coarse = F.interpolate(
+            reading.coarse[(..., *wide, *rest)], scale_factor=[float(one) for one in steps],
+            mode={2: "bilinear", 3: "trilinear"}[len(steps)], align_corners=False,
+        )  # fmt: skip
+        fine = [slice(part.start * step, part.stop * step) for part, step in zip(inner, steps)]
+        hidden = F.gelu(self.fine(self._shown(reading.sources, block, reading.axes)) + coarse[(..., *fine, *rest)])
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.last(hidden.float()).unflatten(0, (-1, reading.sources.shape[1]))
+
+    def _pooled(self, sources: Tensor, block: Block, axes: Sequence[int], steps: Sequence[int]) -> Tensor:
+        """Mean and maximum of what is shown, per coarse sample of a block, (N * S, 4 FEATURES, *coarse)."""
+        shown = self._shown(sources, block, axes)
         mean, strongest = {2: (F.avg_pool2d, F.max_pool2d), 3: (F.avg_pool3d, F.max_pool3d)}[len(steps)]
         return torch.cat((mean(shown, steps), strongest(shown, steps)), dim=1)
 
-    def _logits(
-        self, sources: Tensor, coarse: Tensor, rows: slice, axes: Sequence[int], steps: Sequence[int]
-    ) -> Tensor:
-        """Logits (N * S, SCALES, *fine) of some rows, from the features of all coarse samples."""
-        step = steps[0]
-        wide, inner = _widened(slice(rows.start // step, rows.stop // step), 1, coarse.shape[2])
-        coarse = F.interpolate(
-            coarse[:, :, wide], scale_factor=[float(one) for one in steps],
-            mode={2: "bilinear", 3: "trilinear"}[len(steps)], align_corners=False,
-        )[:, :, inner.start * step : inner.stop * step]  # fmt: skip
-        hidden = F.gelu(self.fine(self._shown(sources, rows, axes)) + coarse)
-        with torch.autocast(hidden.device.type, enabled=False):
-            return self.last(hidden.float())
-
     @staticmethod
-    def _shown(sources: Tensor, rows: slice, axes: Sequence[int]) -> Tensor:
-        """Features (N * S, 2 FEATURES, *spatial) of some rows: of a source, and the largest over all sources."""
-        wide, inner = _widened(rows, SEEN, sources.shape[2])
-        own = bands_and_edges(sources[:, :, wide].flatten(0, 1)[:, None], axes)[:, :, inner]
+    def _shown(sources: Tensor, block: Block, axes: Sequence[int]) -> Tensor:
+        """Features (N * S, 2 FEATURES, *spatial) of a block: of a source, and the largest over all sources."""
+        wide, inner = zip(*(widened(*each) for each in zip(block, (SEEN, SEEN), sources.shape[2:4])))
+        rest = _rest(sources)
+        own = bands_and_edges(sources[(..., *wide, *rest)].flatten(0, 1)[:, None], axes)[(..., *inner, *rest)]
         return torch.cat((own, over_sources(own, sources.shape[1])[1]), dim=1)
 
 
-def _slabs(sources: Tensor, step: int) -> list[slice]:
-    """Rows of the first spatial axis that are worked on together: all while learning, else as many as fit."""
-    rows = sources.shape[2]
-    if torch.is_grad_enabled():
-        return [slice(0, rows)]
-    at_once = max(1, SAMPLES_AT_ONCE // (sources[:, :, 0].numel() * step)) * step
-    return [slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
+def _blocks(images: Tensor, samples: int, steps: Sequence[int] = (1, 1)) -> list[Block]:
+    """Blocks of (N, C, *spatial) that are worked on together: all while learning, else as many as `samples` allow."""
+    height, width = images.shape[2:4]
+    return [(slice(0, height), slice(0, width))] if torch.is_grad_enabled() else blocks(images, samples, steps)
 
 
-def _widened(rows: slice, reach: int, length: int) -> tuple[slice, slice]:
-    """Rows with their neighbours, and where the rows lie in them."""
-    start = max(rows.start - reach, 0)
-    return slice(start, min(rows.stop + reach, length)), slice(rows.start - start, rows.stop - start)
+def _rest(images: Tensor) -> tuple[slice, ...]:
+    """All of the spatial axes after the second one of (N, C, *spatial)."""
+    return (slice(None),) * (images.ndim - 4)
 
 
 def bands_and_edges(image: Tensor, axes: Sequence[int]) -> Tensor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import nn
 
 from MedFusionLib.errors import UnreadableFile
 from MedFusionLib.weights import card, load_tensors
@@ -50,9 +50,14 @@ def _is_planar(network: nn.Module) -> bool:
     return not any(isinstance(module, nn.Conv3d | nn.ConvTranspose3d) for module in network.modules())
 
 
-def on_device(network: nn.Module, device: torch.device) -> Callable[..., Tensor]:
-    """The network itself on the CPU, a call with copies of its values elsewhere: the shared one never moves."""
+def on_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network itself on the CPU, a copy of it elsewhere: the shared one never moves."""
     if device.type == "cpu":
         return network
-    values = {name: value.to(device) for name, value in (*network.named_parameters(), *network.named_buffers())}
-    return lambda *inputs: functional_call(network, values, inputs)
+    moved = copy.deepcopy(network, {id(value): value for value in (*network.parameters(), *network.buffers())})
+    for module in moved.modules():
+        for name, value in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(value.to(device), requires_grad=False))
+        for name, value in module.named_buffers(recurse=False):
+            setattr(module, name, value.to(device))
+    return moved

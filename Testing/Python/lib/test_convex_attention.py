@@ -63,12 +63,28 @@ def test_convex_attention_takes_any_number_of_sources_in_any_order(seed, count):
 
 
 @pytest.mark.parametrize("size, axes", [((45, 37, 20), None), ((40, 61), None), ((9, 50, 41), (-2, -1))])
-def test_working_through_slabs_changes_no_logit(size, axes, monkeypatch):
+def test_working_through_blocks_changes_no_logit(size, axes, monkeypatch):
     network, sources = load_network("convex-attention", ConvexAttention), torch.rand(1, 2, *size, generator=generator())
     with torch.no_grad():
         whole = network(sources, axes)
-        monkeypatch.setattr("MedFusionLib.networks.convex_attention.SAMPLES_AT_ONCE", 1000)
-        assert (network(sources, axes) - whole).abs().max() < 1e-6
+        for limit, value in (("SAMPLES_AT_ONCE", 1000), ("VALUES_AT_ONCE", 3000)):
+            monkeypatch.setattr(f"MedFusionLib.networks.convex_attention.{limit}", value)
+            assert (network(sources, axes) - whole).abs().max() < 1e-6 * whole.abs().max()
+        reading = network.read(sources, axes)
+        assert (network.logits(reading, slice(5, 8)) - whole[:, :, :, 5:8]).abs().max() < 1e-6 * whole.abs().max()
+
+
+@pytest.mark.parametrize("name", ["convex", "convex-attention"])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (5.0, 1.0, 1.0), (1.0, 1.0, 5.0)])
+def test_a_volume_that_is_combined_in_slabs_is_the_same(name, spacing, monkeypatch):
+    sources = torch.rand(1, 3, 21, 18, 20, generator=generator())
+    fitted = create_method(name).fit(sources, spacing)
+    with torch.inference_mode():
+        whole = fitted.fuse(sources, with_parts=True)
+        monkeypatch.setattr("MedFusionLib.networks.convex.SAMPLES_COMBINED", 3 * 2 * 18 * 20)
+        slabs = fitted.fuse(sources, with_parts=True)
+    assert (slabs.image - whole.image).abs().max() < 1e-6
+    assert (slabs.parts - whole.parts).abs().max() < 1e-6
 
 
 def test_a_volume_that_repeats_one_slice_gets_the_weights_of_the_slice():

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MedFusionLib import engine
+from MedFusionLib import work
 from MedFusionLib.engine import EngineOptions, choose_device, run
 from MedFusionLib.errors import Cancelled, ResourcesExhausted, UsageError
 from MedFusionLib.interrupt import checkpoint
@@ -171,7 +171,7 @@ def test_what_a_method_cannot_do_is_refused():
 def test_fast_precision_is_bfloat16_where_the_processor_knows_it_and_says_what_it_did(monkeypatch):
     sources, told = noise_stack((2, 1, 16, 16)), []
     for known in (True, False):
-        monkeypatch.setattr(engine, "has_bfloat16", lambda device, known=known: known)
+        monkeypatch.setattr(work, "has_bfloat16", lambda device, known=known: known)
         output = run(create_method("convex"), sources, options=EngineOptions("slice", precision="fast"))
         told.append(output.report["precision"])
         exact = run(create_method("convex"), sources, options=EngineOptions("slice"))
@@ -217,7 +217,7 @@ def test_chunks_do_not_depend_on_the_number_of_threads():
         for w in (1, 2, 3)
     ]
     assert len({report["pieces"] for report in reports}) == 1
-    assert engine.CPU_CHUNK_BYTES == 16 << 20
+    assert work.CPU_CHUNK_BYTES == 16 << 20
 
 
 def test_the_usual_variable_limits_the_threads(monkeypatch):
