@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from MedFusionLib.errors import UsageError
-from MedFusionLib.training.pairs import HELD_BACK, Pairs, read_pairs
+from MedFusionLib.training.pairs import HELD_BACK, Pairs
 from MedFusionLib.training.recipe import Recipe
 from MedFusionLib.training.recipes import convex, convex_pairs
 
@@ -46,13 +46,13 @@ def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
         },
     }
     folded = replace(recipe, name=f"{recipe.name}-fold{case}", words=f"{recipe.name} --fold {case}", about=about,
-                     load=partial(_load, held_back=held_back))  # fmt: skip
+                     load=partial(_load, recipe.load, held_back))  # fmt: skip
     return folded if recipe.name == stages[0] else _second(folded, _first_of(case, folder))
 
 
 def _second(folded: Recipe, first: Callable[[], dict[str, Tensor]]) -> Recipe:
     """The second stage, from the first of the same fold."""
-    return replace(folded, build=partial(convex.begun, first), begin=partial(folded.begin, first=first))
+    return replace(folded, build=partial(convex.begun, first))
 
 
 def _first_of(case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:
@@ -72,9 +72,9 @@ def _first_of(case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:
     return read
 
 
-def _load(folder: Path, held_back: dict[str, tuple[str, ...]]) -> Pairs:
+def _load(load: Callable[..., Pairs], held_back: dict[str, tuple[str, ...]], folder: Path) -> Pairs:
     """Pairs of a folder; a case that is not there is refused."""
-    pairs = read_pairs(folder, held_back)
+    pairs = load(folder, held_back)
     wanted = held_back[SET]
     if not any(pair.set == SET and pair.case in wanted for pair in pairs.test):
         raise UsageError(f"{SET} of {folder} has no case {wanted[0]}", "a case that is there", "Name it with --fold")

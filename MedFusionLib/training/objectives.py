@@ -16,8 +16,6 @@ from MedFusionLib.training.losses import correlation, gaussian, gradient, gradie
 BINS = 64
 LEVELS = 256
 FOREGROUND = 2.0
-NEAR = 8.0
-"""Grey levels from the nearest source at which a sample counts as half undecided."""
 
 
 def mutual_information(first: Tensor, second: Tensor) -> Tensor:
@@ -45,14 +43,6 @@ def fine_information(first: Tensor, second: Tensor) -> Tensor:
 def _shared_information(joint: Tensor) -> Tensor:
     h_joint, h_a, h_b = (_entropy(p) for p in (joint.flatten(1), joint.sum(dim=2), joint.sum(dim=1)))
     return 2 * (h_a + h_b - h_joint) / (h_a + h_b + 1e-6)
-
-
-def indecision(fused: Tensor, sources: Tensor) -> Tensor:
-    """How far samples are from the nearest source, 0 at it and towards 1 far away: mean over the foreground."""
-    distance = (fused - sources).abs().amin(dim=1, keepdim=True)
-    foreground = (sources.amax(dim=1, keepdim=True) > FOREGROUND).float()
-    share = distance / (distance + NEAR) * foreground
-    return share.sum(dim=(1, 2, 3)) / foreground.sum(dim=(1, 2, 3)).clamp(min=1)
 
 
 def edge_preservation(fused: Tensor, sources: Tensor) -> Tensor:

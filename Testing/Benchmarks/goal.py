@@ -2,6 +2,7 @@
 
 Better than the maximum on six of nine metrics in every set, on none of those where higher is better below 80 % of it,
 and conditions that no source gets lost. ``--weights FILE --case 25`` judges weights of another fold.
+``tools/update_goal.py`` makes the table of Docs/networks.md from what is printed.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
         pairs = [pair for pair in read_pairs(options.data, held_back, colour).test
                  if colour == "luminance" or pair.set != "ct_mri"]  # fmt: skip
         figures = pair_figures({"convex": fuse}, pairs, options.pairs)
-        found[colour] = {name: {**judge(rows, "convex"), "figures": rows} for name, rows in figures.items()}
+        found[colour] = {name: {"held back": held_back[name], **judge(rows, "convex"), "figures": rows}
+                         for name, rows in figures.items()}  # fmt: skip
     print(json.dumps(found, indent=1))
     return 0
 

@@ -1,192 +1,133 @@
-"""Convex weights: trained without ground truth to keep what either source shows.
+"""Convex weights, second stage: from the weights of `convex_pairs` towards aims whose prices are found on the way.
 
-In two stages. The first (`convex_pairs`, and `convex_free` on data with free licences) weighs all goals
-with wide tolerance. The second goes on from its weights and asks for decisions: values that are those of one
-source wherever the other goals allow it, because a mixture tells little of either.
+What is asked for: better than the pixel-wise maximum on edges, information fidelity, structure, function and anatomy,
+with neither source lost. Pictures are shown whole, because the aims speak of whole pictures, and coloured ones twice:
+by luminance, and by the scalar behind the palette.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from MedFusionLib.networks.convex import ConvexWeights, fuse_convex
-from MedFusionLib.training import objectives as measure
+from MedFusionLib.training import objectives
 from MedFusionLib.training.augment import crop, flip_and_turn, luminance, misalign, noise, turn_and_scale, uniform
-from MedFusionLib.training.fusion import PAIR_DATA
-from MedFusionLib.training.held_back import pair_figures
-from MedFusionLib.training.losses import ms_ssim
-from MedFusionLib.training.pairs import Pairs, read_pairs
-from MedFusionLib.training.recipe import Descent, Recipe
+from MedFusionLib.training.bargain import Aim, Bargain, Measured, Shown
+from MedFusionLib.training.kept import kept_of, kept_of_plain_fusions
+from MedFusionLib.training.pairs import Pair, Pairs, read_pairs
+from MedFusionLib.training.recipe import Recipe
+from MedFusionLib.training.recipes import convex_pairs
 from MedFusionLib.weights import load_tensors
 
-STEPS, RATE, MOST = 140, 8e-4, 12
+STEPS, RATE = 1500, 1e-3
+SIZE, AT_ONCE = 256, 2
+"""Samples of a picture along each axis at most, and sets of which one is taken at once."""
+INVENTED = 150.0
+"""Price of edges that are stronger than in every source."""
+SCALAR = ", scalar behind the palette"
+"""What is added to the name of a set whose colours are turned into the scalar behind them."""
 BEGUN = "convex-pairs"
 """Weights of the first stage."""
 
-
-@dataclass(frozen=True)
-class Goal:
-    """One thing to keep, in relation to what maximum and average keep of the same picture.
-
-    Parameters
-    ----------
-    weight : float
-        Price of a shortfall of 1.
-    share, surplus : float
-        The goal: this share of what they keep, and so much more.
-    reference : str
-        "maximum", or "better" of maximum and average.
-    pull : float
-        Share of the price that is paid for what is missing to 1, so that goals can be exceeded.
-    """
-
-    weight: float
-    share: float = 1.0
-    surplus: float = 0.0
-    reference: str = "maximum"
-    pull: float = 0.05
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What a stage of the training asks for, and of what pictures.
-
-    Parameters
-    ----------
-    goals : dict of str to Goal
-        By the name of the metric; "vif_w", "ssim_w" and "clin" are conditions: the worse source, and the worse of
-        function and anatomy.
-    invented : float
-        Price of edges that are stronger than in every source.
-    undecided : float
-        Price of values between those of the sources.
-    information : callable
-        Of `objectives`: how mutual information is measured.
-    size, at_once : int
-        Samples of a crop along each axis, and number of sets of which one is taken at once.
-    """
-
-    goals: dict[str, Goal]
-    invented: float = 60.0
-    undecided: float = 0.0
-    information: Callable[[Tensor, Tensor], Tensor] = measure.mutual_information
-    size: int = 128
-    at_once: int = 3
-
-
-FIRST = Stage({
-    "q_mi": Goal(3.0, share=0.86),
-    "scd": Goal(1.5, share=0.88),
-    "qabf": Goal(3.0, surplus=0.02),
-    "vif": Goal(2.1, surplus=0.03),
-    "ssim": Goal(2.0, surplus=0.005),
-    "ms_ssim": Goal(1.0, surplus=0.01),
-    "func": Goal(1.5, surplus=0.005),
-    "anat": Goal(1.0, surplus=0.01),
-    "vif_w": Goal(2.0, share=0.98, pull=0.0),
-    "ssim_w": Goal(8.0, surplus=-0.008, reference="better", pull=0.0),
-    "clin": Goal(12.0, surplus=0.01, reference="better", pull=0.0),
-})  # fmt: skip
-SECOND = Stage(
-    {
-        "q_mi": Goal(2.5, share=0.9),
-        "scd": Goal(4.0, share=0.88),
-        "qabf": Goal(6.0, surplus=0.02),
-        "vif": Goal(3.0, surplus=0.03),
-        "ssim": Goal(8.0, surplus=0.006),
-        "ms_ssim": Goal(4.0, surplus=0.01),
-        "func": Goal(1.0, surplus=0.005),
-        "anat": Goal(1.0, surplus=0.005),
-        "vif_w": Goal(2.0, share=0.98, pull=0.0),
-        "ssim_w": Goal(20.0, surplus=0.003, reference="better", pull=0.0),
-        "clin": Goal(24.0, surplus=0.03, reference="better", pull=0.0),
+USUAL = {
+    "q_mi": Aim(0.04, share=0.8, dearest=0.15),
+    "scd": Aim(0.05, share=0.82, dearest=0.2),
+    "qabf": Aim(0.01, surplus=0.008),
+    "vif": Aim(0.015),
+    "ssim": Aim(0.003, surplus=0.003),
+    "ms_ssim": Aim(0.005, surplus=0.004),
+    "func": Aim(0.02, surplus=0.03),
+    "detail": Aim(0.2, surplus=0.3),
+    "vif_w": Aim(0.01),
+    "ssim_w": Aim(0.004, surplus=-0.008, reference="better"),
+    "clin": Aim(0.01, surplus=0.012, reference="better"),
+}
+"""By the name of the metric, for sets of any name."""
+SPECIAL = {
+    "ct_mri": {
+        "q_mi": Aim(0.04, share=0.72, dearest=0.05),
+        "scd": Aim(0.05, share=0.84, dearest=0.2),
+        "vif": Aim(0.015, surplus=-0.02, dearest=0.1),
+        "func": Aim(0.02, surplus=0.004),
+        "clin": Aim(0.01, surplus=0.025, reference="better", dearest=0.6),
     },
-    invented=100.0,
-    undecided=0.3,
-    information=measure.fine_information,
-    size=160,
-    at_once=2,
-)
+    "pet_mri": {
+        "q_mi": Aim(0.04, share=0.82, dearest=0.15),
+        "qabf": Aim(0.01, surplus=0.013, dearest=0.8),
+        "vif": Aim(0.015, surplus=0.02),
+        "ssim": Aim(0.003, surplus=0.0035, dearest=0.6),
+    },
+    "spect_mri": {
+        "q_mi": Aim(0.04, share=0.8, dearest=0.2),
+        "scd": Aim(0.05, share=0.8, dearest=0.2),
+        "qabf": Aim(0.01, surplus=0.028, dearest=1.0),
+        "ssim_w": Aim(0.004, surplus=-0.012, reference="better"),
+        "clin": Aim(0.01, reference="better"),
+    },
+    "pet_mri" + SCALAR: {
+        "qabf": Aim(0.01, dearest=0.1),
+        "vif": Aim(0.015, dearest=0.1),
+        "detail": Aim(0.2, dearest=0.1),
+        "clin": Aim(0.01, surplus=0.015, reference="better", dearest=0.6),
+    },
+    "spect_mri" + SCALAR: {"qabf": Aim(0.01, dearest=0.3)},
+}
+"""Where a set is harder, or easier, than others."""
 
 
-def values(fused: Tensor, sources: Tensor, stage: Stage) -> dict[str, Tensor]:
-    """All that the goals speak of, (B,) each, for images in 0..1: fused (B, 1, H, W), sources (B, 2, H, W)."""
-    fused, sources = 255 * fused, 255 * sources
-    anatomical, functional = sources.split(1, dim=1)
-    both = (anatomical, functional)
-    fidelity = [measure.information_fidelity(source, fused) for source in both]
-    alike = [measure.similarity(source, fused) for source in both]
-    func = measure.functional_fidelity(fused, functional)
-    anat = measure.anatomical_detail(fused, anatomical, functional)
-    return {
-        "q_mi": sum(stage.information(source, fused) for source in both),
-        "scd": measure.difference_correlation(fused, sources),
-        "qabf": measure.edge_preservation(fused, sources),
-        "vif": sum(fidelity),
-        "vif_w": torch.minimum(*fidelity),
-        "ssim": sum(alike) / 2,
-        "ssim_w": torch.minimum(*alike),
-        "ms_ssim": torch.stack([sum(ms_ssim(s[None] / 255, f[None] / 255) for s in pair) / 2
-                                for f, pair in zip(fused, sources[:, :, None])]),
-        "func": func,
-        "anat": anat,
-        "clin": torch.minimum(func, anat),
-    }  # fmt: skip
+def aims(name: str) -> Mapping[str, Aim]:
+    """The aims of a set."""
+    return {**USUAL, **SPECIAL.get(name, {})}
 
 
-def loss(network: nn.Module, sources: Tensor, stage: Stage = SECOND) -> dict[str, Tensor]:
-    """What falls short of the goals of a stage."""
-    fused = fuse_convex(network, sources).image[:, None]
-    found = values(fused, sources, stage)
-    with torch.no_grad():
-        maximum = values(sources.amax(dim=1, keepdim=True), sources, stage)
-        average = values(sources.mean(dim=1, keepdim=True), sources, stage)
-    terms = {}
-    for name, goal in stage.goals.items():
-        kept = maximum[name] if goal.reference == "maximum" else torch.maximum(maximum[name], average[name])
-        short = (goal.share * kept + goal.surplus - found[name]).clamp(min=0)
-        terms[name] = goal.weight * (short + goal.pull * (1 - found[name])).mean()
-    terms["invented"] = stage.invented * measure.invented_edges(fused * 255, sources * 255).mean()
-    if stage.undecided:
-        terms["undecided"] = stage.undecided * measure.indecision(fused * 255, sources * 255).mean()
-    return terms
+def measure(network: nn.Module, images: Tensor) -> Measured:
+    """What fused pictures and plain fusions of (B, 2, H, W) keep."""
+    fused = fuse_convex(network, images).image[:, None]
+    information = objectives.fine_information
+    invented = INVENTED * objectives.invented_edges(fused * 255, images * 255).mean()
+    return Measured(
+        kept_of(fused, images, information), kept_of_plain_fusions(images, information), {"invented": invented}
+    )
 
 
-def batch(data: Pairs, generator: Generator, stage: Stage = SECOND) -> Tensor:
-    """A crop of one pair of each of some sets, (at_once, 2, size, size)."""
-    found, sets = [], list(data.sets().values())
-    if len(sets) > stage.at_once:
-        sets = [sets[number] for number in torch.randperm(len(sets), generator=generator)[: stage.at_once].tolist()]
-    for pairs in sets:
-        images = pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor()
-        images = flip_and_turn(turn_and_scale(images, generator), generator)
-        images = crop(images, stage.size, generator, least=0.35)
-        if uniform(generator, 0, 1) < 0.3:
-            images = luminance(images, generator, 0.2)
-        if uniform(generator, 0, 1) < 0.3:
-            images = misalign(images, generator)
-        if uniform(generator, 0, 1) < 0.2:
-            images = noise(images, generator)
-        found.append(images)
-    return torch.stack(found)
+def load(folder: Path, held_back: dict[str, Sequence[str]] | None = None) -> Pairs:
+    """The pairs of a folder; coloured ones are trained on by luminance and by the scalar behind the palette."""
+    pairs = read_pairs(folder, held_back)
+    coloured = [_named(other) for pair, other in zip(pairs.train, read_pairs(folder, held_back, "palette").train)
+                if not np.array_equal(pair.pixels, other.pixels)]  # fmt: skip
+    return Pairs(pairs.train + coloured, pairs.test)
 
 
-def figures(
-    network: nn.Module, data: Pairs, name: str = "convex", build: Callable[[], nn.Module] = ConvexWeights
-) -> dict:
-    """All that the goals speak of on the cases held back, beside the untrained network, maximum and average."""
-    torch.manual_seed(RECIPE.seed)
-    fusions = {name: network, "untrained": build().eval()}
-    return pair_figures({name: partial(_image, each) for name, each in fusions.items()}, data.test, most=MOST)
+def _named(pair: Pair) -> Pair:
+    return replace(pair, set=pair.set + SCALAR)
 
 
-def _image(network: nn.Module, sources: Tensor) -> Tensor:
-    return fuse_convex(network, sources).image
+def batch(data: Pairs, generator: Generator) -> Shown:
+    """One picture of each of AT_ONCE sets."""
+    sets = data.sets()
+    chosen = [list(sets)[number] for number in torch.randperm(len(sets), generator=generator)[:AT_ONCE].tolist()]
+    return Shown(tuple(chosen), torch.stack([_shown(sets[name], generator) for name in chosen]))
+
+
+def _shown(pairs: Sequence[Pair], generator: Generator) -> Tensor:
+    images = flip_and_turn(pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor(), generator)
+    if uniform(generator, 0, 1) < 0.3:
+        images = turn_and_scale(images, generator)
+    images = crop(images, SIZE, generator)
+    if uniform(generator, 0, 1) < 0.15:
+        images = luminance(images, generator, 0.2)
+    if uniform(generator, 0, 1) < 0.1:
+        images = misalign(images, generator)
+    if uniform(generator, 0, 1) < 0.1:
+        images = noise(images, generator)
+    return images
 
 
 def stored_first() -> dict[str, Tensor]:
@@ -201,54 +142,25 @@ def begun(first: Callable[[], dict[str, Tensor]] = stored_first) -> ConvexWeight
     return network
 
 
-class HalfWay(Descent):
-    """Descent that ends half way between the first stage and where it came to.
-
-    The mean of both sets of values keeps what the first stage was good at [M. Wortsman et al., Robust fine-tuning of
-    zero-shot models, CVPR 2022, 7959-7971]. It is taken of values as they are stored, in float16.
-
-    Parameters
-    ----------
-    network, options
-        As of `Descent`.
-    first : callable
-        Gives the weights of the first stage.
-    """
-
-    def __init__(self, network: nn.Module, *, first: Callable[[], dict[str, Tensor]] = stored_first, **options) -> None:
-        super().__init__(network, **options)
-        self.first = first
-
-    def advance(self, number: int, batch: Tensor) -> dict[str, float]:
-        """One step, and after the last one the mean."""
-        terms = super().advance(number, batch)
-        if number == self.steps - 1:
-            first = self.first()
-            state = self.network.state_dict()
-            self.network.load_state_dict({key: (first[key] + state[key].half().float()) / 2 for key in state})
-        return terms
-
-
 RECIPE = Recipe(
     name="convex",
     build=begun,
-    load=read_pairs,
+    load=load,
     batch=batch,
-    begin=partial(HalfWay, loss=loss, steps=STEPS, rate=RATE),
+    begin=partial(Bargain, measure=measure, aims=aims, steps=STEPS, rate=RATE),
     steps=STEPS,
-    figures=figures,
+    figures=convex_pairs.RECIPE.figures,
     needs_data=True,
     about={
+        **convex_pairs.RECIPE.about,
         "title": "Convex weights",
-        "citation": "MedFusion, own design: networks/convex.py",
-        "reproduces": "nothing; trained without ground truth on what pictures keep of their sources: information, "
-        "edges, "
-        "structure, function, anatomy, in relation to maximum and average",
-        "guessed": f"prices and goals; goes on from the weights of {BEGUN} for "
-        f"{STEPS} steps of crops of {SECOND.size} x {SECOND.size} samples, and ends half way between both",
-        **PAIR_DATA,
-        "selection": "one trial, five trainings and the mean of two of them were compared on the cases held back, so "
-        "that the figures are optimistic",
-        "intended_use": "weights of registered sources in 0..1 for fusion; no diagnosis",
+        "guessed": f"aims and the limits of their prices; goes on from the weights of {BEGUN} for {STEPS} steps of "
+        f"{AT_ONCE} whole pictures",
+        "training_data": {
+            **convex_pairs.RECIPE.about["training_data"],
+            "source": "pairs of slices of the Whole Brain Atlas (AANLIB), coloured ones by their luminance and by the "
+            "scalar behind their palette",
+        },
+        "selection": "",
     },
 )

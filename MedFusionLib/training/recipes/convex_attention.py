@@ -7,21 +7,20 @@ from functools import partial
 
 from MedFusionLib.networks.convex_attention import ConvexAttention
 from MedFusionLib.training.recipe import Descent
-from MedFusionLib.training.recipes import convex
+from MedFusionLib.training.recipes import convex_pairs
 
 STEPS, SIZE = 450, 96
-STAGE = replace(convex.FIRST, size=SIZE)
 
 RECIPE = replace(
-    convex.RECIPE,
+    convex_pairs.RECIPE,
     name="convex-attention",
     build=ConvexAttention,
-    batch=partial(convex.batch, stage=STAGE),
-    begin=partial(Descent, loss=partial(convex.loss, stage=STAGE), steps=STEPS, rate=4e-3),
+    batch=partial(convex_pairs.batch, size=SIZE),
+    begin=partial(Descent, loss=convex_pairs.loss, steps=STEPS, rate=4e-3),
     steps=STEPS,
-    figures=partial(convex.figures, name="convex-attention", build=ConvexAttention),
+    figures=partial(convex_pairs.figures, name="convex-attention", build=ConvexAttention),
     about={
-        **{key: value for key, value in convex.RECIPE.about.items() if key != "selection"},
+        **convex_pairs.RECIPE.about,
         "title": "Convex attention",
         "citation": "MedFusion, own design: networks/convex_attention.py",
         "guessed": f"prices and goals of the convex weights, {STEPS} steps of one crop of {SIZE} x {SIZE} samples of "

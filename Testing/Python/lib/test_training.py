@@ -169,27 +169,6 @@ def test_information_by_single_grey_levels_is_the_metric_itself_on_whole_numbers
     assert torch.isfinite(between.grad).all() and between.grad.abs().max() > 0
 
 
-def test_the_second_stage_of_convex_weights_ends_half_way_between_both():
-    def loss(network, batch):
-        return {"size": sum(value.square().sum() for value in network.parameters())}
-
-    first, plain = convex.begun().state_dict(), Descent(convex.begun(), loss, 1)
-    half = convex.HalfWay(convex.begun(), loss=loss, steps=1)
-    for training in (plain, half):
-        training.advance(0, None)
-    reached, kept = plain.network.state_dict(), half.network.state_dict()
-    for name, value in kept.items():
-        assert torch.equal(value, (first[name] + reached[name].half().float()) / 2)
-    assert any((reached[name] - first[name]).abs().max() > 1e-4 for name in first)
-
-
-def test_a_choice_is_decided_and_a_mixture_is_not():
-    sources = torch.tensor([200.0, 40.0])[None, :, None, None].expand(1, 2, 6, 6)
-    assert float(objectives.indecision(sources[:, :1], sources)) == 0
-    assert float(objectives.indecision(sources.mean(dim=1, keepdim=True), sources)) == pytest.approx(80 / 88)
-    assert float(objectives.indecision(torch.zeros(1, 1, 6, 6), torch.zeros(1, 2, 6, 6))) == 0
-
-
 def test_every_loss_has_a_slope():
     image = torch.rand(1, 1, 48, 48, generator=generator(), requires_grad=True)
     sources = torch.rand(1, 2, 48, 48, generator=generator(1))
