@@ -110,7 +110,7 @@ class Bargain(Descent):
                 cost = float(prices[place]) * short.clamp(min=-EXCEEDED) / len(batch.sets)
                 terms[metric] = terms.get(metric, 0.0) + cost
                 now = float(short.detach().clamp(-MOST_SHORT, MOST_SHORT))
-                self.missed += max(now, 0.0) / len(batch.sets)
+                self.missed += max(float(short.detach()), 0.0) / len(batch.sets)
                 prices[place] = min(aim.dearest, max(LEAST_PRICE, float(prices[place]) + RISE * now))
         return {**terms, **measured.beside}
 

@@ -39,12 +39,12 @@ def test_a_price_rises_while_its_aim_is_missed_up_to_its_limit_and_falls_when_it
 
 
 def test_of_two_opposite_aims_the_one_that_may_get_dearer_is_reached():
-    training = bargaining(600, a={"up": Aim(1.0, surplus=2.0)}, b={"down": Aim(1.0, surplus=-1.0, dearest=0.1)})
+    training = bargaining(600, a={"up": Aim(1.0, surplus=5.0)}, b={"down": Aim(1.0, surplus=-1.0, dearest=0.1)})
     reached = []
     for number in range(600):
         training.advance(number, Shown(("a", "b"), IMAGES))
         reached.append(float(training.network.bias.detach()))
-    assert sum(reached[-200:]) / 200 > 1.7  # one asks for 2 and more, the other for 1 and less
+    assert sum(reached[-200:]) / 200 > 4  # one asks for 5 and more, the other for 1 and less
     assert set(training.prices) == {"a", "b"}
 
 
