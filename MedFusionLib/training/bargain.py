@@ -78,14 +78,17 @@ class Bargain(Descent):
         ``measure(network, images)``: what was `Measured`.
     aims : callable
         ``aims(set)``: the aims of a set by metric.
+    prices : dict or None
+        Prices at first by set and metric, the least where none is named; None begins with the same price for all.
     """
 
     def __init__(
         self, network: nn.Module, measure: Callable[[nn.Module, Tensor], Measured],
-        aims: Callable[[str], Mapping[str, Aim]], **options,
+        aims: Callable[[str], Mapping[str, Aim]], prices: Mapping[str, Mapping[str, float]] | None = None, **options,
     ) -> None:  # fmt: skip
         super().__init__(network, loss=self._terms, **options)
         self.measure, self.aims = measure, aims
+        self.first = prices or {}
         self.prices: dict[str, Tensor] = {}
         self.missed = 0.0
 
@@ -104,7 +107,9 @@ class Bargain(Descent):
         self.missed = 0.0
         for number, name in enumerate(batch.sets):
             aims = self.aims(name)
-            prices = self.prices.setdefault(name, torch.full((len(aims),), FIRST_PRICE, dtype=torch.float64))
+            if name not in self.prices:
+                self.prices[name] = self._first_prices(name, aims)
+            prices = self.prices[name]
             for place, (metric, aim) in enumerate(aims.items()):
                 short = aim.shortfall(measured.found[metric][number], measured.had[aim.reference][metric][number])
                 cost = float(prices[place]) * short.clamp(min=-EXCEEDED) / len(batch.sets)
@@ -113,6 +118,11 @@ class Bargain(Descent):
                 self.missed += max(float(short.detach()), 0.0) / len(batch.sets)
                 prices[place] = min(aim.dearest, max(LEAST_PRICE, float(prices[place]) + RISE * now))
         return {**terms, **measured.beside}
+
+    def _first_prices(self, name: str, aims: Mapping[str, Aim]) -> Tensor:
+        known = self.first.get(name)
+        found = [FIRST_PRICE if known is None else known.get(metric, LEAST_PRICE) for metric in aims]
+        return torch.tensor(found, dtype=torch.float64)
 
     def _watch(self, number: int, loss: float) -> None:
         """Costs rise with the prices: what is missed is watched instead."""

@@ -12,9 +12,10 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.training.pairs import HELD_BACK, Pairs
 from MedFusionLib.training.recipe import Recipe
-from MedFusionLib.training.recipes import convex, convex_pairs
+from MedFusionLib.training.recipes import convex, convex_aims, convex_pairs
 
 SET = "pet_mri"
+STAGES = (convex_pairs.RECIPE.name, convex_aims.RECIPE.name, convex.RECIPE.name)
 
 
 def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
@@ -23,20 +24,19 @@ def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
     Parameters
     ----------
     recipe : Recipe
-        `convex-pairs`, or `convex`, which goes on from the first stage of the same fold.
+        Of a stage: `convex-pairs`, `convex-aims`, or `convex`; each goes on from the one before of the same fold.
     case : str
         Is held back instead of those of `HELD_BACK`; the other sets stay as they are.
     folder : Path
-        Where the weights of the first stage are.
+        Where the weights of the stage before are.
 
     Raises
     ------
     UsageError
         When the recipe has no folds.
     """
-    stages = (convex_pairs.RECIPE.name, convex.RECIPE.name)
-    if recipe.name not in stages:
-        raise UsageError(f"The recipe {recipe.name} has no folds", " or ".join(stages), "Leave --fold out")
+    if recipe.name not in STAGES:
+        raise UsageError(f"The recipe {recipe.name} has no folds", ", ".join(STAGES), "Leave --fold out")
     held_back = {**HELD_BACK, SET: (case,)}
     about = {
         **recipe.about,
@@ -47,25 +47,23 @@ def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
     }
     folded = replace(recipe, name=f"{recipe.name}-fold{case}", words=f"{recipe.name} --fold {case}", about=about,
                      load=partial(_load, recipe.load, held_back))  # fmt: skip
-    return folded if recipe.name == stages[0] else _second(folded, _first_of(case, folder))
+    place = STAGES.index(recipe.name)
+    if place == 0:
+        return folded
+    return replace(folded, build=partial(convex_aims.begun, _left_by(STAGES[place - 1], case, folder)))
 
 
-def _second(folded: Recipe, first: Callable[[], dict[str, Tensor]]) -> Recipe:
-    """The second stage, from the first of the same fold."""
-    return replace(folded, build=partial(convex.begun, first))
-
-
-def _first_of(case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:
-    """Reads what the first stage of a fold has left in a folder."""
-    path = folder / f"{convex_pairs.RECIPE.name}-fold{case}.safetensors"
+def _left_by(stage: str, case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:
+    """Reads what a stage of a fold has left in a folder."""
+    path = folder / f"{stage}-fold{case}.safetensors"
 
     def read() -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         if not path.is_file():
             raise UsageError(
-                f"{path} does not exist", "weights of the first stage of the fold",
-                f"Train {convex_pairs.RECIPE.name} --fold {case} into the same folder first",
+                f"{path} does not exist", "weights of the stage before of the fold",
+                f"Train {stage} --fold {case} into the same folder first",
             )  # fmt: skip
         return {name: value.float() for name, value in load_file(path).items()}
 

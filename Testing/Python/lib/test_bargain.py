@@ -10,7 +10,7 @@ from MedFusionLib.training import bargain
 from MedFusionLib.training.bargain import Aim, Bargain, Measured, Shown
 from MedFusionLib.training.kept import kept_of, kept_of_plain_fusions
 from MedFusionLib.training.recipe import TrainingCollapsed
-from MedFusionLib.training.recipes import convex
+from MedFusionLib.training.recipes import convex, convex_aims
 from training_pairs import generator
 
 IMAGES = torch.zeros(2, 2, 4, 4)
@@ -95,10 +95,18 @@ def test_coloured_pairs_are_trained_on_by_luminance_and_by_the_scalar_behind_the
         folder.mkdir(parents=True)
         for name in ("25001.png", "30001.png"):
             Image.fromarray(picture.astype(np.uint8)).save(folder / name)
-    pairs = convex.load(tmp_path)
-    assert sorted(pairs.sets()) == ["pet_mri", "pet_mri" + convex.SCALAR]
+    pairs = convex_aims.load(tmp_path)
+    assert sorted(pairs.sets()) == ["pet_mri", "pet_mri" + convex_aims.SCALAR]
     assert {pair.case for pair in pairs.train} == {"25"} and {pair.case for pair in pairs.test} == {"30"}
-    shown = convex.batch(pairs, generator())
+    shown = convex_aims.batch(pairs, generator())
     assert shown.images.shape == (2, 2, 64, 64) and set(shown.sets) == set(pairs.sets())
     for name in shown.sets:
-        assert "clin" in convex.aims(name)
+        assert convex.aims(name).keys() == convex_aims.aims(name).keys() >= set(convex.REACHED.get(name, {}))
+
+
+def test_prices_may_begin_where_others_ended():
+    training = bargaining(a={"up": Aim(1.0, surplus=5.0), "down": Aim(1.0)})
+    training.first = {"a": {"up": 0.3}}
+    training.advance(0, Shown(("a",), IMAGES[:1]))
+    high, low = training.prices["a"].tolist()
+    assert high == pytest.approx(0.3 + bargain.MOST_SHORT * bargain.RISE) and low < bargain.FIRST_PRICE / 5
