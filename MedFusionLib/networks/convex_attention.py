@@ -66,15 +66,15 @@ class WindowAttention(nn.Module):
         """(N * S, C, *spatial) to the same shape."""
         spatial = features.shape[2:]
         asked = self.ask(features).flatten(2).unflatten(1, (3, HEADS, HEAD_WIDTH)).unflatten(0, (-1, sources))
-        heads = asked.split(HEADS if torch.is_grad_enabled() else 1, dim=3)
-        answer = torch.cat([self._answer(some, spatial, axes) for some in heads], dim=2)
+        query, key, value = asked.unbind(2)
+        query, key = F.elu(query) + 1, F.elu(key) + 1
+        heads = zip(*(each.split(HEADS if torch.is_grad_enabled() else 1, dim=2) for each in (query, key, value)))
+        answer = torch.cat([self._answer(*some, spatial, axes) for some in heads], dim=2)
         return self.give(answer.flatten(2, 3).flatten(0, 1).unflatten(2, spatial))
 
-    def _answer(self, asked: Tensor, spatial: Sequence[int], axes: Sequence[int]) -> Tensor:
-        """Answers (N, S, heads, HEAD_WIDTH, samples) of some heads, asked (N, S, 3, heads, HEAD_WIDTH, samples)."""
-        query, key, value = asked.unbind(2)
+    def _answer(self, query: Tensor, key: Tensor, value: Tensor, spatial: Sequence[int], axes: Sequence[int]) -> Tensor:
+        """Answers of some heads; all are (N, S, heads, HEAD_WIDTH, samples)."""
         heads = query.shape[2]
-        query, key = F.elu(query) + 1, F.elu(key) + 1
         told = sum(k[:, :, :, None] * v[:, :, None] for k, v in zip(key.unbind(1), value.unbind(1)))
         total = sum(key.unbind(1))
         memory = torch.cat((told.flatten(1, 3), total.flatten(1, 2)), dim=1).unflatten(2, spatial)
