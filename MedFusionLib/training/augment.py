@@ -77,6 +77,15 @@ def noise(images: Tensor, generator: Generator, sigma: float = 0.02) -> Tensor:
     return (images + level * torch.randn(images.shape, generator=generator) * (images > 0.01)).clamp(0, 1)
 
 
+def disturbed(images: Tensor, generator: Generator, *, graded: float, shifted: float, noisy: float) -> Tensor:
+    """By chance with other grey values, misaligned, with noise; the numbers are how often."""
+    if uniform(generator, 0, 1) < graded:
+        images = luminance(images, generator, 0.2)
+    if uniform(generator, 0, 1) < shifted:
+        images = misalign(images, generator)
+    return noise(images, generator) if uniform(generator, 0, 1) < noisy else images
+
+
 def mixup(images: Tensor, others: Tensor, generator: Generator, alpha: float = 0.3) -> Tensor:
     """Mixup of two pictures [H. Zhang et al., ICLR 2018]: for auto-encoders and classifiers, not for fusion targets."""
     concentration = torch.full((2,), alpha)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from MedFusionLib.networks.convex import ConvexWeights, fuse_convex
 from MedFusionLib.training import objectives
-from MedFusionLib.training.augment import crop, flip_and_turn, luminance, misalign, noise, turn_and_scale, uniform
+from MedFusionLib.training.augment import crop, disturbed, flip_and_turn, turn_and_scale, uniform
 from MedFusionLib.training.bargain import Aim, Bargain, Measured, Shown
 from MedFusionLib.training.kept import kept_of, kept_of_plain_fusions
 from MedFusionLib.training.pairs import Pair, Pairs, read_pairs
@@ -120,14 +120,7 @@ def _shown(pairs: Sequence[Pair], generator: Generator) -> Tensor:
     images = flip_and_turn(pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor(), generator)
     if uniform(generator, 0, 1) < 0.3:
         images = turn_and_scale(images, generator)
-    images = crop(images, SIZE, generator)
-    if uniform(generator, 0, 1) < 0.15:
-        images = luminance(images, generator, 0.2)
-    if uniform(generator, 0, 1) < 0.1:
-        images = misalign(images, generator)
-    if uniform(generator, 0, 1) < 0.1:
-        images = noise(images, generator)
-    return images
+    return disturbed(crop(images, SIZE, generator), generator, graded=0.15, shifted=0.1, noisy=0.1)
 
 
 def stored_first() -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from MedFusionLib.networks.convex import ConvexWeights, fuse_convex
 from MedFusionLib.training import objectives as measure
-from MedFusionLib.training.augment import crop, flip_and_turn, luminance, misalign, noise, turn_and_scale, uniform
+from MedFusionLib.training.augment import crop, disturbed, flip_and_turn, turn_and_scale
 from MedFusionLib.training.fusion import PAIR_DATA
 from MedFusionLib.training.held_back import pair_figures
 from MedFusionLib.training.kept import kept_of, kept_of_plain_fusions
@@ -85,13 +85,7 @@ def batch(data: Pairs, generator: Generator, size: int = SIZE) -> Tensor:
         images = pairs[int(torch.randint(0, len(pairs), (), generator=generator))].tensor()
         images = flip_and_turn(turn_and_scale(images, generator), generator)
         images = crop(images, size, generator, least=0.35)
-        if uniform(generator, 0, 1) < 0.3:
-            images = luminance(images, generator, 0.2)
-        if uniform(generator, 0, 1) < 0.3:
-            images = misalign(images, generator)
-        if uniform(generator, 0, 1) < 0.2:
-            images = noise(images, generator)
-        found.append(images)
+        found.append(disturbed(images, generator, graded=0.3, shifted=0.3, noisy=0.2))
     return torch.stack(found)
 
 
