@@ -1,6 +1,6 @@
 """Convex weights, last stage: from the weights of `convex_aims`, a few small steps towards edges of MR and CT.
 
-Prices begin where those of the second stage had come to, so that what was reached is kept.
+Prices begin near those that the second stage had come to, so that what was reached is kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ REACHED = {
     "spect_mri": {"q_mi": 0.2, "scd": 0.2, "qabf": 1.0, "ssim_w": 0.5, "clin": 0.1},
     "spect_mri" + convex_aims.SCALAR: {"q_mi": 0.15, "scd": 0.04, "qabf": 0.18, "ssim_w": 0.06},
 }  # fmt: skip
-"""Prices at the end of the second stage; all others had fallen to the least."""
+"""Prices half way through the second stage, rounded, that of edges of MR and CT raised; all others were lowest."""
 
 
 def aims(name: str) -> Mapping[str, Aim]:
