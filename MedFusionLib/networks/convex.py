@@ -55,7 +55,8 @@ class Meeting(nn.Module):
         width = features.shape[1]
         own = F.conv2d(features, self.join.weight[:, :width], self.join.bias)
         shared = F.conv2d(together, self.join.weight[:, width:])
-        return features + torch.relu(own + shared.repeat_interleave(sources, dim=0))
+        own.unflatten(0, (-1, sources)).add_(shared[:, None])
+        return features + own.relu_()
 
 
 class Residual(nn.Module):
@@ -68,7 +69,7 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        return torch.relu(features + self.second(torch.relu(self.first(features))))
+        return self.second(self.first(features).relu_()).add_(features).relu_()
 
 
 class ConvexWeights(nn.Module):
@@ -97,13 +98,13 @@ class ConvexWeights(nn.Module):
         height, width = sources.shape[-2:]
         sources = F.pad(sources, (0, -width % ALIGNMENT, 0, -height % ALIGNMENT), mode="replicate")
         count = sources.shape[1]
-        fine = torch.relu(self.stem(sources.flatten(0, 1)[:, None]))
-        half = self.middle_meeting(self.middle(torch.relu(self.down(fine))), count)
-        deep = self.deep_meeting(self.deep(torch.relu(self.down_again(half))), count)
+        fine = self.stem(sources.flatten(0, 1)[:, None]).relu_()
+        half = self.middle_meeting(self.middle(self.down(fine).relu_()), count)
+        deep = self.deep_meeting(self.deep(self.down_again(half).relu_()), count)
         deep = self.deepest(deep)
-        half = self.middle_again(torch.relu(half + _doubled(self.up_to_half(deep))), count)
-        fine = torch.relu(fine + _doubled(self.up_to_full(half)))
-        fine = torch.relu(self.fine(fine))
+        half = self.middle_again(_doubled(self.up_to_half(deep)).add_(half).relu_(), count)
+        fine = _doubled(self.up_to_full(half)).add_(fine).relu_()
+        fine = self.fine(fine).relu_()
         with torch.autocast(fine.device.type, enabled=False):
             found = self.last(fine.float())
         return found.unflatten(0, (-1, count))[..., :height, :width]
