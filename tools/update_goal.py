@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from marked import write_part
+
 PAGE = Path(__file__).resolve().parents[1] / "Docs" / "networks.md"
-BEGIN, END = "<!-- goal -->\n", "<!-- /goal -->"
 SETS = {"ct_mri": "CT", "pet_mri": "PET", "spect_mri": "SPECT"}
 METRICS = {"q_mi": "MI", "qabf": "Q_AB/F", "vif": "VIF", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "scd": "SCD",
            "nabf": "N_AB/F", "func": "FUNC", "anat": "ANAT"}  # fmt: skip
@@ -25,7 +26,7 @@ def table(records: list[dict]) -> str:
             for colour, sets in record.items():
                 if name in sets:
                     rows.append(_row(title, "grey" if name == "ct_mri" else colour, sets[name]))
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
 def _row(title: str, colour: str, found: dict) -> str:
@@ -47,11 +48,8 @@ def _line(*cells: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Replace what stands between the markers."""
-    records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments]
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    PAGE.write_text(f"{head}{BEGIN}{table(records)}{END}{tail}", encoding="utf-8")
+    """Change the table."""
+    write_part(PAGE, "goal", table([json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments]))
     return 0
 
 

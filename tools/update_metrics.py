@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from marked import write_part
+
 from MedFusionLib.metrics import METRICS
 
 PAGE = Path(__file__).resolve().parents[1] / "Docs" / "metrics.md"
-BEGIN = "<!-- metrics: begin (made by tools/update_metrics.py) -->"
-END = "<!-- metrics: end -->"
 BETTER = {True: "higher", False: "lower", None: "-"}
 
 
@@ -29,16 +29,9 @@ def metric_table() -> str:
     return "\n".join(rows)
 
 
-def with_table(text: str) -> str:
-    """The page with the current table."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{metric_table()}\n{END}{after}"
-
-
 def main() -> None:
     """Update the page."""
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write_part(PAGE, "metrics", metric_table())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+from marked import part, with_part
+
 HOME = Path(__file__).resolve().parents[1]
 PAGE = HOME / "Docs" / "networks.md"
 STANDING = HOME / "MedFusionLib" / "resources" / "below_average.json"
@@ -58,7 +60,7 @@ def rows_below(heading: str, text: str) -> dict[str, str]:
 
 def standing(text: str) -> dict[str, dict[str, list[str]]]:
     """Per method of the tables by luminance and metric, the sets in which it is below average."""
-    table = text.partition("<!-- luminance -->")[2].partition("<!-- /luminance -->")[0]
+    table = part(text, "luminance")
     found: dict[str, dict[str, list[str]]] = {}
     for title in TITLES.values():
         heading = next(line for line in table.splitlines() if line.startswith(f"**{title}**"))
@@ -72,15 +74,12 @@ def standing(text: str) -> dict[str, dict[str, list[str]]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Replace what stands between the markers."""
+    """Change the tables."""
     record = json.loads(Path(arguments[0]).read_text(encoding="utf-8")) if arguments else {}
     text = PAGE.read_text(encoding="utf-8")
     for marker in ("cards", *record):
-        begin, end = f"<!-- {marker} -->\n", f"<!-- /{marker} -->"
-        head, _, rest = text.partition(begin)
-        before, _, tail = rest.partition(end)
-        table = cards() if marker == "cards" else figures(record[marker], before)
-        text = f"{head}{begin}{table}\n{end}{tail}"
+        table = cards() if marker == "cards" else figures(record[marker], part(text, marker))
+        text = with_part(text, marker, table)
     PAGE.write_text(text, encoding="utf-8")
     STANDING.write_text(json.dumps(standing(text), indent=1) + "\n", encoding="utf-8")
     return 0

@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from marked import with_part, write_part
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
 PAGE = ROOT / "Docs" / "quality.md"
@@ -56,24 +58,15 @@ def tables() -> dict:
     }
 
 
-def with_block(text: str, name: str, content: str) -> str:
-    """The page with one marked block replaced."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{content}\n{end}{after}"
-
-
 def main() -> None:
     """Update every table for which there is a record."""
     record, text = merged(sys.argv[1:]), PAGE.read_text(encoding="utf-8")
     for name, make in tables().items():
         if name in record:
-            text = with_block(text, name, make(record[name]))
+            text = with_part(text, name, make(record[name]))
     PAGE.write_text(text, encoding="utf-8")
     if "quality" in record:
-        front = README.read_text(encoding="utf-8")
-        README.write_text(with_block(front, "scores", short_table(record["quality"])), encoding="utf-8")
+        write_part(README, "scores", short_table(record["quality"]))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from marked import with_part
+
 import MedFusionLib
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN = "<!-- methods: begin (made by tools/update_readme.py) -->"
-END = "<!-- methods: end -->"
 
 
 def method_table() -> str:
@@ -27,9 +27,7 @@ def method_table() -> str:
 
 def with_table(text: str) -> str:
     """README text with the current table."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{method_table()}\n{END}{after}"
+    return with_part(text, "methods", method_table())
 
 
 def main() -> None:

@@ -3,8 +3,7 @@
 For the sarcoma sts_001 and the glioma lgg_du7294, which none of the networks below was trained on: contrast
 of the tumour against its surroundings, and how well one threshold parts them, in single sources, in fused
 volumes, and in those of a generator that was trained with and without a tumour head. Fused is what lies within
-2 cm of the tumour. ``tools/update_lesions.py lesions.md`` puts the table into
-Docs/networks.md.
+2 cm of the tumour. ``tools/marked.py Docs/networks.md lesions lesions.md`` puts the table into its place.
 """
 
 from __future__ import annotations

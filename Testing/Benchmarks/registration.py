@@ -4,8 +4,8 @@ Moves one volume of a real pair by a random rigid transform, registers it back, 
 target error over the head: against the position that the pair came in, and against the position
 that a registration without any movement ends in. The second is the error of the search alone:
 templates and patients are not aligned to a tenth of a millimetre. One group has a truth: its PET is
-simulated from the T1. ``--keep FILE`` goes on where a run was stopped, ``--docs FILE`` puts the table
-between the markers of a documentation page.
+simulated from the T1. ``--keep FILE`` goes on where a run was stopped, ``--table FILE`` writes the table,
+which ``tools/marked.py Docs/alignment.md registration FILE`` puts into its place.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 from aligned_pairs import brain_pairs, data_folder, moved, random_direction, rotation, shift, simulated_pair, wilson
 from journal import Journal
-from verdict import put_between
 
 from MedFusionLib.align import ras_matrix, register, resample_to
 from MedFusionLib.align.pose import affine_matrix
@@ -27,14 +26,13 @@ from MedFusionLib.volume import Geometry
 RANGES = (("up to 20 mm, 15 degrees", 20.0, 15.0), ("up to 60 mm, 15 degrees", 60.0, 15.0))
 LIMIT_MM = {"MR-MR": 1.0, "MR-PT": 2.0, "MR-NM": 2.0}
 SIMULATED_EVERY = 4
-MARKERS = ("<!-- registration: begin -->", "<!-- registration: end -->")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the trials and print the table."""
     parser = argparse.ArgumentParser(description="Accuracy of the registration")
     parser.add_argument("--rounds", type=int, default=40, help="per group and range")
-    parser.add_argument("--docs", type=Path, help="page that holds the markers")
+    parser.add_argument("--table", type=Path, help="file that the table is written to")
     parser.add_argument("--keep", type=Path, help="file of trials done")
     parser.add_argument("--affine", action="store_true", help="only time an affine registration of large volumes")
     options = parser.parse_args(arguments)
@@ -56,8 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
                 outcome = journal.once((pair.name, number, place), trial, pair, journal, most_mm, most_deg, rng)
                 errors[(group, words)].append(outcome)
         print(as_markdown(errors) + f"\n({number + 1} rounds)\n", flush=True)
-    if options.docs:
-        put_between(options.docs, as_markdown(errors), MARKERS)
+    if options.table:
+        options.table.write_text(as_markdown(errors) + "\n", encoding="utf-8")
 
 
 def trial(pair, journal, most_mm: float, most_deg: float, rng) -> tuple[float, float, float]:

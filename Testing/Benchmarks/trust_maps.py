@@ -3,8 +3,8 @@
 Two real pairs (T1 and PET templates, two sequences of one glioma), a lesion planted here and there in
 one of the sources, and fused by every method. Into the fused volume bright blobs are planted that no
 source has, and the lesions are removed from it, one at a time. ``--keep FILE`` goes on where a run was
-stopped (delete the lines of a method that has changed), ``--docs FILE`` puts the table between the
-markers of a documentation page.
+stopped (delete the lines of a method that has changed), ``--table FILE`` writes the table, which
+``tools/marked.py Docs/alignment.md trust FILE`` puts into its place. Needs ``PYTHONPATH=Testing/support``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 from aligned_pairs import data_folder, wilson
 from journal import Journal
 from scipy import ndimage
-from verdict import put_between
 
 from MedFusionLib import read_volume
 from MedFusionLib.engine import EngineOptions, run
@@ -34,7 +33,6 @@ PAIRS = {
     "templates": ("mni_multimodal/spm_T1.nii.gz", "MR", "mni_multimodal/spm_PET.nii.gz", "PT"),
     "glioma": ("lgg_du7294/t1c.nii.gz", "MR", "lgg_du7294/flair.nii.gz", "MR"),
 }
-MARKERS = ("<!-- trust: begin -->", "<!-- trust: end -->")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="What the maps of trust find")
     parser.add_argument("--rounds", type=int, default=2, help="layouts of lesions per pair")
     parser.add_argument("--methods", nargs="*", help="only these")
-    parser.add_argument("--docs", type=Path, help="page that holds the markers")
+    parser.add_argument("--table", type=Path, help="file that the table is written to")
     parser.add_argument("--keep", type=Path, help="file of trials done")
     options = parser.parse_args(arguments)
     journal, crops = Journal(options.keep), {name: crop(name) for name in PAIRS}
@@ -56,8 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
             for name in PAIRS
         ]
         print(as_row(info.name, outcomes[info.name]), flush=True)
-    if options.docs:
-        put_between(options.docs, as_markdown(outcomes), MARKERS)
+    if options.table:
+        options.table.write_text(as_markdown(outcomes) + "\n", encoding="utf-8")
 
 
 def crop(name: str) -> tuple[np.ndarray, tuple[float, float, float]]:

@@ -2,7 +2,8 @@
 
 Takes real pairs that line up, cuts a little off, adds noise, moves one of them by a known amount in a
 random direction, and counts verdicts other than "pass". Prints Markdown tables; ``--keep FILE`` goes on
-where a run was stopped, ``--docs FILE`` puts the tables between the markers of a documentation page.
+where a run was stopped, ``--table FILE`` writes the tables, which
+``tools/marked.py Docs/alignment.md verdict FILE`` puts into their place.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from MedFusionLib.volume import Case
 SHIFTS_MM = (2.0, 4.0, 5.0, 6.0, 8.0, 15.0, 30.0)
 ROTATIONS_DEG = (2.0, 4.0, 5.0, 6.0, 8.0, 15.0)
 ALIGNED_PER_ROUND = 3
-MARKERS = ("<!-- verdict: begin -->", "<!-- verdict: end -->")
 Counts = dict[tuple[str, str, float], list[bool]]
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the trials and print the tables."""
     parser = argparse.ArgumentParser(description="Detection rate of the registration verdict")
     parser.add_argument("--rounds", type=int, default=8, help="per group and amount")
-    parser.add_argument("--docs", type=Path, help="page that holds the markers")
+    parser.add_argument("--table", type=Path, help="file that the table is written to")
     parser.add_argument("--keep", type=Path, help="file of trials done")
     options = parser.parse_args(arguments)
     journal = Journal(options.keep)
@@ -52,8 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
         for pairs in groups.values():
             one_round(pairs, number, counts, journal)
         print(as_markdown(counts) + f"\n({number + 1} rounds)\n", flush=True)
-    if options.docs:
-        put_between(options.docs, as_markdown(counts), MARKERS)
+    if options.table:
+        options.table.write_text(as_markdown(counts) + "\n", encoding="utf-8")
 
 
 def one_round(pairs: list, number: int, counts: Counts, journal: Journal) -> None:
@@ -92,14 +92,6 @@ def as_markdown(counts: Counts) -> str:
         share = sum(hits) / max(1, len(hits))
         rows.append(f"| {title} | {sum(hits)} of {len(hits)} | {share:.1%} | {low:.1%} to {high:.1%} |")
     return "\n".join(rows)
-
-
-def put_between(path: Path, text: str, markers: tuple[str, str]) -> None:
-    """Replace what stands between two marker lines of a page."""
-    page = path.read_text(encoding="utf-8")
-    before, _, rest = page.partition(markers[0])
-    _, _, after = rest.partition(markers[1])
-    path.write_text(f"{before}{markers[0]}\n{text}\n{markers[1]}{after}", encoding="utf-8")
 
 
 def _summary(counts: Counts):

@@ -1,6 +1,6 @@
 """Networks: sizes as in the papers, overfitting one pair, loading, attribution."""
 
-import importlib.util
+import importlib
 import json
 from importlib import resources
 
@@ -171,11 +171,10 @@ def test_black_stays_black_under_a_network(name):
 
 
 def test_the_catalogue_says_where_a_network_stays_below_average_as_the_tables_do_and_no_default_does(
-    project_folder,
+    project_folder, monkeypatch
 ):
-    spec = importlib.util.spec_from_file_location("update_networks", project_folder / "tools" / "update_networks.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    monkeypatch.syspath_prepend(project_folder / "tools")
+    tool = importlib.import_module("update_networks")
     told = json.loads((resources.files("MedFusionLib.resources") / "below_average.json").read_text(encoding="utf-8"))
     assert told == tool.standing(tool.PAGE.read_text(encoding="utf-8")), "run: python tools/update_networks.py"
     marked = {info.name for info in methods() if "Below the average" in info.sentence}
