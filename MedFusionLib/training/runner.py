@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ def train(
 ) -> dict:
     """Train; a checkpoint in the folder is gone on from.
 
-    The same recipe and data give the same bits on the same kind of machine, in one go or several.
+    The same recipe and data give the same bits on the same kind of machine, in one go or several; the card tells what
+    kind that was.
 
     Returns
     -------
@@ -181,11 +183,20 @@ def write_weights(
         + (" --data DATA" if recipe.needs_data else ""),
         "licence": "as MedFusion",
         "seconds_on_one_core": round(history["seconds"]),
+        "machine": kind_of_machine(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{recipe.name}.safetensors").write_bytes(content)
     (folder / f"{recipe.name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return folder / f"{recipe.name}.safetensors"
+
+
+def kind_of_machine() -> dict[str, str]:
+    """What decides the last bits of a training: version of PyTorch, processor family, vector instructions in use."""
+    return {
+        "torch": str(torch.__version__), "processor": platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }  # fmt: skip
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ def test_a_recipe_leaves_weights_a_card_and_a_curve(tmp_path):
     record = json.loads((tmp_path / "line.json").read_text())
     assert record["sha256"] == hashlib.sha256((tmp_path / "line.safetensors").read_bytes()).hexdigest()
     assert record["parameters"] == 2
+    assert record["machine"]["torch"] == torch.__version__ and record["machine"]["instructions"]
     assert record["figures"]["at_one"] == pytest.approx(4, abs=0.3)
     assert Image.open(tmp_path / "line.png").size == (800, 400)
     assert not list(tmp_path.glob("*.checkpoint.*"))
