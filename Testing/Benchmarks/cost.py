@@ -1,7 +1,11 @@
-"""What every method costs: processor seconds for 256 x 256 x 128 voxels on one thread, memory beyond its inputs."""
+"""What every method costs: processor seconds for 256 x 256 x 128 voxels on one thread, memory beyond its inputs.
+
+``python Testing/Benchmarks/cost.py convex:volume convex:slice`` measures some at full size, 512 x 512 x 300 voxels.
+"""
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import sys
 import threading
@@ -16,6 +20,7 @@ from MedFusionLib.engine import EngineOptions, choose_mode, run
 from MedFusionLib.methods.catalogue import create_method
 
 SHAPE = (128, 256, 256)
+LARGE = (300, 512, 512)
 SLOW_SLICES = 2
 """Methods not marked fast are timed on this many slices, or on one group where slices start from each other."""
 SAMPLE_SECONDS = 0.01
@@ -88,8 +93,30 @@ def _hand_back() -> None:
         trim(0)
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Measure methods on large volumes and print a table."""
+    import torch
+    from speed import phantom
+
+    parser = argparse.ArgumentParser(description="Cost of methods on two sources of 512 x 512 x 300 voxels")
+    parser.add_argument("methods", nargs="+", metavar="NAME:MODE", help="mode is slice or volume")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    sources = np.stack([phantom(LARGE, seed) for seed in (1, 2)])
+    print("| method | mode | seconds | memory MB beyond sources and output |\n|---|---|---|---|")
+    for each in options.methods:
+        name, _, mode = each.partition(":")
+        seconds, peak = _run(name, sources, mode)
+        print(f"| {name} | {mode} | {seconds:.0f} | {peak - sources[0].nbytes / 2**20:.0f} |", flush=True)
+    return 0
+
+
 def as_markdown(costs: list[Cost]) -> str:
     """One row per method."""
     rows = ["| method | mode | seconds | memory MB |", "|---|---|---|---|"]
     rows += [f"| {c.name} | {c.mode} | {c.seconds:.1f}{' *' if c.scaled else ''} | {c.peak_mb:.0f} |" for c in costs]
     return "\n".join([*rows, "", f"\\* scaled from {SLOW_SLICES} slices or one group, memory of these"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
