@@ -118,6 +118,24 @@ def replace_luma(rgb: np.ndarray, luma: np.ndarray) -> np.ndarray:
     return np.clip(from_ycbcr(converted), 0, 1)
 
 
+def shaded(rgb: np.ndarray, shown: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Palette colours, darker or lighter as another scalar asks; where both scalars are equal they stay as they are.
+
+    Below the scalar that a colour stands for, it is darkened in proportion and keeps its hue; above it, the difference
+    is added as grey. So what a palette shows as black becomes grey.
+
+    Parameters
+    ----------
+    rgb : (..., 3) array in 0..1
+        Colours of a palette.
+    shown, wanted : (...) arrays in 0..1
+        The scalar that the colours stand for, and the one that the result is to have.
+    """
+    rgb, shown, wanted = (np.asarray(each, dtype=np.float64) for each in (rgb, shown, wanted))
+    share = np.minimum(wanted / np.maximum(shown, 1e-6), 1)
+    return np.clip(rgb * share[..., None] + np.maximum(wanted - shown, 0)[..., None], 0, 1)
+
+
 def replace_intensity(rgb: np.ndarray, intensity: np.ndarray) -> np.ndarray:
     """Colours (..., 3) with another intensity (...), the mean of red, green and blue; clipped to 0..1.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,21 @@ def show(document: dict) -> str:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """Grey values (H, W) float32 in 0..1, colours (H, W, 3) in 0..1 if there are any, and whether by a palette."""
+
+    values: np.ndarray
+    colours: np.ndarray | None
+    by_palette: bool = False
+
+    def coloured(self, fused: np.ndarray) -> np.ndarray:
+        """The colours with other grey values."""
+        from MedFusionLib.colour import replace_luma, shaded
+
+        return shaded(self.colours, self.values, fused) if self.by_palette else replace_luma(self.colours, fused)
+
+
 class _Scalars:
     """Grey values of the pictures of one folder.
 
@@ -92,22 +108,22 @@ class _Scalars:
         if colour == "palette":
             self.palettes = _palettes(folder, names)
 
-    def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Grey values (H, W) float32 in 0..1, and the colours (H, W, 3) in 0..1 if there are any."""
+    def read(self, name: str) -> _Picture:
+        """One of the pictures."""
         from MedFusionLib.palette import matching
 
         pixels = read_pixels(self.folder / name)
         values, colours = as_unit_range(pixels)
         if colours is None or self.colour == "luminance":
-            return values, colours
+            return _Picture(values, colours)
         palette = matching(self.palettes, pixels) if pixels.dtype == np.uint8 else None
         if palette is None:
             if not self.by_luminance:
                 logger.warning("%s: its colours are no palette, so its luminance is fused", name)
             self.by_luminance.append(name)
-            return values, colours
+            return _Picture(values, colours)
         self.by_palette += 1
-        return palette.to_scalar(pixels), colours
+        return _Picture(palette.to_scalar(pixels), colours, by_palette=True)
 
     def report(self) -> dict:
         """Number of colours of each palette, of pictures fused by it, and which were fused by luminance."""
@@ -140,20 +156,20 @@ def as_unit_range(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _fuse_pair(name: str, sides: list[_Scalars], out: Path, method: str, parameters: dict) -> None:
-    from MedFusionLib.colour import replace_luma
     from MedFusionLib.engine import EngineOptions, run
     from MedFusionLib.methods.catalogue import create_method
 
-    greys, colours = zip(*(side.read(name) for side in sides))
+    pictures = [side.read(name) for side in sides]
+    greys = [picture.values for picture in pictures]
     if greys[0].shape != greys[1].shape:
         raise UsageError(f"{name}: {greys[0].shape} and {greys[1].shape} pixels", "pictures of one size")
     output = run(create_method(method, parameters), np.stack(greys)[:, None], options=EngineOptions(mode="slice"))
     fused = np.clip(output.fused[0], 0, 1)
-    colour = next((c for c in (colours[1], colours[0]) if c is not None), None)
-    if colour is None:
+    coloured = next((picture for picture in reversed(pictures) if picture.colours is not None), None)
+    if coloured is None:
         _write(fused, out / name)
     else:
-        _write(replace_luma(colour, fused), out / name)
+        _write(coloured.coloured(fused), out / name)
         _write(fused, out / f"{Path(name).stem}_y.png")
 
 

@@ -103,6 +103,14 @@ def test_replacing_the_luma_by_itself_changes_nothing():
     assert np.allclose(colour.replace_luma(rgb, rgb @ colour.LUMA_WEIGHTS), rgb, atol=1e-6)
 
 
+def test_colours_of_a_palette_are_shaded_and_keep_their_hue():
+    red, black = np.array([1.0, 0.2, 0.0]), np.zeros(3)
+    assert np.array_equal(colour.shaded(red, 0.9, 0.9), red)
+    assert np.allclose(colour.shaded(red, 0.8, 0.4), red / 2)
+    assert np.allclose(colour.shaded(red, 0.6, 0.8), [1.0, 0.4, 0.2])
+    assert np.allclose(colour.shaded(black, 0.0, 0.3), 0.3)
+
+
 def test_replacing_the_intensity_keeps_the_differences_of_channels():
     rgb = np.array([[0.3, 0.5, 0.4]])
     brighter = colour.replace_intensity(rgb, np.array([0.6]))

@@ -95,6 +95,8 @@ def test_a_folder_is_fused_by_the_scalar_behind_its_palette(tmp_path, capsys):
     assert document["palette"]["second"]["pictures"] == 3 and document["palette"]["second"]["luminance"] == []
     fused = np.asarray(Image.open(tmp_path / "out/0_y.png")) / 255
     assert np.abs(fused - smooth_scalar(0)).max() < 0.05
+    coloured, before = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("out/0.png", "pet/0.png"))
+    assert np.abs(coloured - before).max() <= 1, "what is fused with black keeps its colours"
 
 
 def test_the_palettes_of_real_pictures_are_found(data_folder):
