@@ -15,6 +15,9 @@ from MedFusionLib.io.picture import read_pixels
 
 logger = logging.getLogger(__name__)
 
+METHOD = "convex"
+"""In slices it keeps more of function and anatomy than the default for volumes, and nothing can appear that no source
+shows (Docs/networks.md)."""
 MOST_PICTURES = 300
 """Pictures of a folder that palettes are found from."""
 
@@ -23,7 +26,9 @@ def add_arguments(parser) -> None:
     """--first DIR --second DIR --out DIR."""
     parser.add_argument("--first", required=True, metavar="DIR", help="pictures of the first source (PNG)")
     parser.add_argument("--second", required=True, metavar="DIR", help="pictures of the second source, same names")
-    parser.add_argument("--method", metavar="M", default="laplacian", help="a name from: medfusion methods")
+    parser.add_argument(
+        "--method", metavar="M", default=METHOD, help=f"a name from: medfusion methods (without one: {METHOD})"
+    )
     parser.add_argument(
         "--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of the method"
     )

@@ -184,6 +184,14 @@ def test_fuse_folder_keeps_the_chroma_and_writes_the_fused_grey_values(capsys, p
     assert run(capsys, "fuse-folder", *places, "--colour", "luminance")[0] == 2
 
 
+def test_fuse_folder_takes_the_flagship_unless_told_otherwise(capsys, picture_folders):
+    folder = picture_folders
+    places = ["--first", folder / "first", "--second", folder / "second", "--out", folder / "out"]
+    _, document = run_json(capsys, "fuse-folder", *places)
+    _, listed = run_json(capsys, "methods")
+    assert document["method"] == next(method["name"] for method in listed["methods"] if method["flagship"])
+
+
 def test_fuse_folder_of_grey_pairs_writes_grey(capsys, picture_folders):
     folder = picture_folders
     places = ["--first", folder / "first", "--second", folder / "first", "--out", folder / "out"]
