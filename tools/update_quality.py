@@ -1,6 +1,7 @@
 """Write the tables of Docs/quality.md and the short one of README.md from the records of the benchmarks.
 
 Usage: python tools/update_quality.py RESULTS.json [RESULTS.json ...]   (suites may come from several runs)
+Of a run with ``--methods`` only the rows of these are written; all others stay.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from marked import with_part, write_part
+from marked import part, with_part, with_rows, write_part
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
@@ -63,9 +64,10 @@ def main() -> None:
     record, text = merged(sys.argv[1:]), PAGE.read_text(encoding="utf-8")
     for name, make in tables().items():
         if name in record:
-            text = with_part(text, name, make(record[name]))
+            made = make(record[name])
+            text = with_part(text, name, with_rows(part(text, name), made) if record.get("methods") else made)
     PAGE.write_text(text, encoding="utf-8")
-    if "quality" in record:
+    if "quality" in record and not record.get("methods"):
         write_part(README, "scores", short_table(record["quality"]))
 
 

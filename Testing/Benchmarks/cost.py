@@ -10,6 +10,7 @@ import ctypes
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,12 @@ class Cost:
     scaled: bool
 
 
-def measure(volumes: list[np.ndarray]) -> list[Cost]:
-    """Cost of every method of the catalogue on two volumes of `SHAPE`."""
+def measure(volumes: list[np.ndarray], methods: Sequence[str] = ()) -> list[Cost]:
+    """Cost of every method of the catalogue, or of some, on two volumes of `SHAPE`."""
     found = []
     for info in mf.methods():
+        if methods and info.name not in methods:
+            continue
         mode = choose_mode("auto", info.dims, SHAPE)
         scaled = not info.is_fast and mode == "slice"
         middle = SHAPE[0] // 2

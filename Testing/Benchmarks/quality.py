@@ -7,7 +7,7 @@ The data are not part of the project: a folder with ``aanlib2d`` (pairs of PNG, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,8 @@ def _volume(group: str, folder: Path, patterns: tuple[str, str], modalities: tup
     return Example(group, np.ascontiguousarray(slab), modalities, case.reference.geometry.spacing_kji_mm)
 
 
-def measure(data: Path, most: int) -> tuple[dict, dict]:
-    """Mean of every metric per group and method, and pictures of one example per group and method."""
+def measure(data: Path, most: int, methods: Sequence[str] = ()) -> tuple[dict, dict]:
+    """Mean of every metric per group and method (all, or some), and pictures of one example per group and method."""
     values: dict[str, dict[str, list[dict]]] = {}
     pictures: dict[str, dict[str, np.ndarray]] = {}
     for example in examples(data, most):
@@ -87,6 +87,8 @@ def measure(data: Path, most: int) -> tuple[dict, dict]:
         for number, modality in enumerate(example.modalities):
             seen.setdefault(f"source {number + 1}: {modality}", _middle(example.sources[number]))
         for info in mf.methods():
+            if methods and info.name not in methods:
+                continue
             fused = _fuse(info, example)
             roles = roles_of(example.modalities)
             found = evaluate(list(example.sources), fused, metrics="all", roles=roles)

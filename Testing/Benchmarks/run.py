@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small volumes, to see that everything runs; no gates")
     parser.add_argument("--only", choices=SUITES, help="one suite")
     parser.add_argument("--pairs", type=int, default=4, metavar="N", help="picture pairs per set (quality)")
+    parser.add_argument("--methods", nargs="+", default=[], help="only these (quality, cost)")
     parser.add_argument("--out", type=Path, help="folder for results.json and results.md")
     options = parser.parse_args(arguments)
 
@@ -41,14 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     wanted = (options.only,) if options.only else SUITES
     speed = run_speed(quick=options.quick) if "speed" in wanted else []
-    costs = run_cost() if "cost" in wanted and not options.quick else []
-    results, pictures = run_quality(Path(data), options.pairs) if "quality" in wanted and data else ({}, {})
+    costs = run_cost(options.methods) if "cost" in wanted and not options.quick else []
+    results, pictures = {}, {}
+    if "quality" in wanted and data:
+        results, pictures = run_quality(Path(data), options.pairs, options.methods)
     pictures_ms = run_display(quick=options.quick) if "display" in wanted else {}
     report = _report(speed, costs, results, pictures_ms)
     print(report)
     if options.out:
-        record = {"machine": machine(), "quick": options.quick, "speed": [c.as_json() for c in speed]}
-        record |= {"cost": [vars(c) for c in costs], "quality": results, "display_ms": pictures_ms}
+        record = {
+            "machine": machine(), "quick": options.quick, "methods": options.methods,
+            "speed": [c.as_json() for c in speed], "cost": [vars(c) for c in costs], "quality": results,
+            "display_ms": pictures_ms,
+        }  # fmt: skip
         _write(options.out, record, pictures, report)
     missed = [c.name for c in speed if c.difference > c.tolerance or (not options.quick and not c.passed)]
     missed += [] if options.quick else display_missed(pictures_ms)
@@ -78,14 +84,14 @@ def _write(folder: Path, record: dict, pictures: dict, report: str) -> None:
         contact_sheet(pictures, folder / "contact_sheet.png")
 
 
-def run_cost() -> list:
-    """Seconds and memory of every method."""
+def run_cost(methods: list[str]) -> list:
+    """Seconds and memory of every method, or of some."""
     import cost
     import torch
     from speed import phantom
 
     torch.set_num_threads(1)
-    return cost.measure([phantom(cost.SHAPE, seed) for seed in (1, 2)])
+    return cost.measure([phantom(cost.SHAPE, seed) for seed in (1, 2)], methods)
 
 
 def run_display(*, quick: bool) -> dict:
@@ -107,11 +113,11 @@ def display_missed(pictures_ms: dict) -> list[str]:
     return display.missed(pictures_ms)
 
 
-def run_quality(data: Path, pairs: int) -> tuple[dict, dict]:
-    """Metrics of every method on real data, and pictures."""
+def run_quality(data: Path, pairs: int, methods: list[str]) -> tuple[dict, dict]:
+    """Metrics of every method, or of some, on real data, and pictures."""
     from quality import measure
 
-    return measure(data, pairs)
+    return measure(data, pairs, methods)
 
 
 def run_speed(*, quick: bool) -> list:
