@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -29,8 +30,8 @@ from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.transforms.filters import symmetric_filter
 from MedFusionLib.weights import card, invention_of
 
-TRAINED = {"pairs": "convex", "free": "convex-free"}
-"""Names of the weights by what they were trained on."""
+TRAINED = {"pairs": ("convex", ConvexWeights), "free": ("convex-free", partial(ConvexWeights, beside=False))}
+"""Names of the weights by what they were trained on, and what makes the network without them."""
 SAMPLES_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 21}
 """Samples of a slice, times slices, that go through the network together."""
 SMOOTHED = len(SPLINE) - 1
@@ -78,7 +79,7 @@ class ConvexFusion:
         planes = [axis for axis in range(ndim) if _is_square(spacing, axis)] if ndim == 3 else [0]
         finest = min(spacing)
         axes = tuple(axis - ndim for axis, length in enumerate(spacing) if length <= ISOTROPIC * finest)
-        return FittedConvex(load_network(TRAINED[self.trained], ConvexWeights), ndim, tuple(planes or [0]), axes)
+        return FittedConvex(load_network(*TRAINED[self.trained]), ndim, tuple(planes or [0]), axes)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 Design
 ------
-Every source is read by the same encoder; at a half and a quarter of the resolution the features of
-a source meet the mean and the maximum over all sources, so any number of sources in any order
-is welcome. The decoder gives a logit per source, sample and scale; a softmax over the sources turns
-them into weights. The sources are split into undecimated B-spline bands (which add up to them), the
+Every source is read by the same encoder, beside the mean and the maximum of all sources; at a half and a
+quarter of the resolution its features meet the mean and the maximum over those of all sources. So any number
+of sources in any order is welcome. The decoder gives a logit per source, sample and scale; a softmax over the
+sources turns them into weights. The sources are split into undecimated B-spline bands (which add up to them), the
 weighted bands are added, and the sum is held between the smallest and the largest value that any
 source has within one sample: a value outside that envelope cannot come out. What a source gives is
 known exactly: the contribution map is not an estimate.
@@ -73,12 +73,21 @@ class Residual(nn.Module):
 
 
 class ConvexWeights(nn.Module):
-    """Weights of the sources, per sample and scale."""
+    """Weights of the sources, per sample and scale.
 
-    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels at full, half and a quarter of the resolution.
+    beside : bool
+        Whether the first layer sees a source beside the mean and the maximum of all, and not alone.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS, *, beside: bool = True) -> None:
         super().__init__()
         full, half, quarter = widths
-        self.stem = nn.Conv2d(1, full, 3, padding=1)
+        self.beside = beside
+        self.stem = nn.Conv2d(3 if beside else 1, full, 3, padding=1)
         self.down = nn.Conv2d(full, half, 3, stride=2, padding=1)
         self.middle = nn.Sequential(Residual(half))
         self.middle_meeting = Meeting(half)
@@ -98,7 +107,8 @@ class ConvexWeights(nn.Module):
         height, width = sources.shape[-2:]
         sources = F.pad(sources, (0, -width % ALIGNMENT, 0, -height % ALIGNMENT), mode="replicate")
         count = sources.shape[1]
-        fine = self.stem(sources.flatten(0, 1)[:, None]).relu_()
+        shown = _beside_all(sources) if self.beside else sources[:, :, None]
+        fine = self.stem(shown.flatten(0, 1)).relu_()
         half = self.middle_meeting(self.middle(self.down(fine).relu_()), count)
         deep = self.deep_meeting(self.deep(self.down_again(half).relu_()), count)
         deep = self.deepest(deep)
@@ -191,6 +201,12 @@ def envelope(sources: Tensor) -> tuple[Tensor, Tensor]:
     high = pool(sources.amax(dim=1, keepdim=True), 3, stride=1, padding=1)
     low = -pool(-sources.amin(dim=1, keepdim=True), 3, stride=1, padding=1)
     return low[:, 0], high[:, 0]
+
+
+def _beside_all(sources: Tensor) -> Tensor:
+    """Every source, the mean and the maximum of all: (N, S, 3, H, W) of (N, S, H, W)."""
+    mean, largest = sources.mean(dim=1, keepdim=True), sources.amax(dim=1, keepdim=True)
+    return torch.stack((sources, mean.expand_as(sources), largest.expand_as(sources)), dim=2)
 
 
 def _doubled(features: Tensor) -> Tensor:

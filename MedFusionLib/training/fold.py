@@ -12,10 +12,12 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.training.pairs import HELD_BACK, Pairs
 from MedFusionLib.training.recipe import Recipe
-from MedFusionLib.training.recipes import convex, convex_aims, convex_pairs
+from MedFusionLib.training.recipes import convex, convex_aims, convex_beside, convex_pairs
 
 SET = "pet_mri"
-STAGES = (convex_pairs.RECIPE.name, convex_aims.RECIPE.name, convex.RECIPE.name)
+STAGES = tuple(stage.RECIPE.name for stage in (convex_pairs, convex_aims, convex_beside, convex))
+BEGUN = (convex_aims.begun, convex_beside.begun, convex.begun)
+"""What the stages after the first make of the weights of the one before."""
 
 
 def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
@@ -24,7 +26,7 @@ def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
     Parameters
     ----------
     recipe : Recipe
-        Of a stage: `convex-pairs`, `convex-aims`, or `convex`; each goes on from the one before of the same fold.
+        Of a stage, one of `STAGES`; each goes on from the one before of the same fold.
     case : str
         Is held back instead of those of `HELD_BACK`; the other sets stay as they are.
     folder : Path
@@ -50,7 +52,7 @@ def fold(recipe: Recipe, case: str, folder: Path) -> Recipe:
     place = STAGES.index(recipe.name)
     if place == 0:
         return folded
-    return replace(folded, build=partial(convex_aims.begun, _left_by(STAGES[place - 1], case, folder)))
+    return replace(folded, build=partial(BEGUN[place - 1], _left_by(STAGES[place - 1], case, folder)))
 
 
 def _left_by(stage: str, case: str, folder: Path) -> Callable[[], dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Convex weights, second stage: from those of `convex_pairs` towards aims with prices; `convex` goes on from here.
+"""Convex weights, second stage: from those of `convex_pairs` towards aims with prices; `convex_beside` goes on.
 
 What is asked for: better than the pixel-wise maximum on edges, information fidelity, structure, function and anatomy,
 with neither source lost. Pictures are shown whole, because the aims speak of whole pictures, and coloured ones twice:
@@ -128,10 +128,12 @@ def stored_first() -> dict[str, Tensor]:
     return load_tensors(BEGUN)
 
 
-def begun(first: Callable[[], dict[str, Tensor]] = stored_first) -> ConvexWeights:
-    """The network with the weights of the first stage."""
-    network = ConvexWeights()
-    network.load_state_dict(first())
+def begun(
+    before: Callable[[], dict[str, Tensor]] = stored_first, build: Callable[[], ConvexWeights] = convex_pairs.apart
+) -> ConvexWeights:
+    """The network with the weights of the stage before."""
+    network = build()
+    network.load_state_dict(before())
     return network
 
 

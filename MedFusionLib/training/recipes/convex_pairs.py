@@ -1,4 +1,4 @@
-"""Convex weights, first stage: no ground truth, all goals with wide tolerance; `convex` goes on from here."""
+"""Convex weights, first stage: no ground truth, all goals with wide tolerance; `convex_aims` goes on from here."""
 
 from __future__ import annotations
 
@@ -89,7 +89,12 @@ def batch(data: Pairs, generator: Generator, size: int = SIZE) -> Tensor:
     return torch.stack(found)
 
 
-def figures(network: nn.Module, data: Pairs, name: str, build: Callable[[], nn.Module] = ConvexWeights) -> dict:
+def apart() -> ConvexWeights:
+    """The network whose first layer sees every source alone, as the first two stages have it."""
+    return ConvexWeights(beside=False)
+
+
+def figures(network: nn.Module, data: Pairs, name: str, build: Callable[[], nn.Module] = apart) -> dict:
     """All that the goals speak of on the cases held back, beside the untrained network, maximum and average."""
     torch.manual_seed(RECIPE.seed)
     fusions = {name: network, "untrained": build().eval()}
@@ -102,7 +107,7 @@ def _image(network: nn.Module, sources: Tensor) -> Tensor:
 
 RECIPE = Recipe(
     name="convex-pairs",
-    build=ConvexWeights,
+    build=apart,
     load=read_pairs,
     batch=batch,
     begin=partial(Descent, loss=loss, steps=STEPS, rate=RATE),

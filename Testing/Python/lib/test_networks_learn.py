@@ -27,7 +27,7 @@ from MedFusionLib.weights import load_tensors
 REBUILDS = (InformationNet, MSDNet, NestFuse)
 FUSES = (IFCNN, MCFNet, PyramidWeights, U2Fusion, ConvexWeights)
 BUILDS = {PyramidWeights: lambda: PyramidWeights(levels=2)}
-RATES = {NestFuse: 2e-3, MCFNet: 2e-3, PyramidWeights: 1e-2, U2Fusion: 2e-3}
+RATES = {NestFuse: 2e-3, MCFNet: 2e-3, PyramidWeights: 1e-2, U2Fusion: 2e-3, ConvexWeights: 2e-3}
 STEPS = {NestFuse: 40, U2Fusion: 80}
 ROUNDS = 2
 """Batches over which losses are compared."""
