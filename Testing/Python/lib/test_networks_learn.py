@@ -20,7 +20,7 @@ from MedFusionLib.training.mixed import Mixed
 from MedFusionLib.training.pairs import HELD_BACK, Pairs, read_pairs
 from MedFusionLib.training.recipe import Descent, Stages
 from MedFusionLib.training.recipes import NAMES, recipe_named
-from MedFusionLib.training.recipes.convex import REACHED
+from MedFusionLib.training.recipes.convex_beside import REACHED
 from MedFusionLib.training.recipes.siamese import loss as siamese_loss
 from MedFusionLib.weights import load_tensors
 
@@ -98,9 +98,9 @@ def test_training_lowered_the_loss_of_a_network_on_what_it_has_not_seen(name, da
 
 
 def _lost(training, network, batch):
-    """The loss; where prices make it rise, that at the prices which the training came to."""
+    """The loss; where prices make it rise, that at the first ones, or those which the stage after it begins with."""
     if isinstance(training, Bargain):
-        training.first, training.prices = REACHED, {}
+        training.first, training.prices = training.first or REACHED, {}
     return float(sum(training.loss(network, batch).values()).detach())
 
 
