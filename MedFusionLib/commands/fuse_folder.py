@@ -16,8 +16,8 @@ from MedFusionLib.io.picture import read_pixels
 logger = logging.getLogger(__name__)
 
 METHOD = "convex"
-"""In slices it keeps more of function and anatomy than the default for volumes, and nothing can appear that no source
-shows (Docs/networks.md)."""
+"""In slices the worse of function and anatomy is better kept than by the default for volumes, and nothing can appear
+that no source shows (Docs/networks.md)."""
 MOST_PICTURES = 300
 """Pictures of a folder that palettes are found from."""
 

@@ -1,7 +1,7 @@
 """Convex weights, last stage: from the weights of `convex_beside`, a few small steps towards what was just missed.
 
 That is the structure of the worse source of MR and SPECT, and function and anatomy of MR and scalars behind palettes
-of PET. Prices begin near those that the third stage had come to, so that what was reached is kept.
+of PET. Prices at first are set by hand, near those of the third stage, so that what was reached is kept.
 """
 
 from __future__ import annotations
@@ -42,12 +42,7 @@ def aims(name: str) -> Mapping[str, Aim]:
     return {**convex_beside.aims(name), **CLOSER.get(name, {})}
 
 
-def stored_third() -> dict[str, Tensor]:
-    """Weights of the third stage that come with MedFusion."""
-    return load_tensors(BEGUN)
-
-
-def begun(third: Callable[[], dict[str, Tensor]] = stored_third) -> ConvexWeights:
+def begun(third: Callable[[], dict[str, Tensor]]) -> ConvexWeights:
     """The network with the weights of the third stage."""
     return convex_aims.begun(third, ConvexWeights)
 
@@ -55,7 +50,7 @@ def begun(third: Callable[[], dict[str, Tensor]] = stored_third) -> ConvexWeight
 RECIPE = replace(
     convex_beside.RECIPE,
     name="convex",
-    build=begun,
+    build=partial(begun, partial(load_tensors, BEGUN)),
     begin=partial(Bargain, measure=convex_aims.measure, aims=aims, steps=STEPS, rate=RATE, prices=REACHED),
     steps=STEPS,
     about={

@@ -123,13 +123,8 @@ def _shown(pairs: Sequence[Pair], generator: Generator) -> Tensor:
     return disturbed(crop(images, SIZE, generator), generator, graded=0.15, shifted=0.1, noisy=0.1)
 
 
-def stored_first() -> dict[str, Tensor]:
-    """Weights of the first stage that come with MedFusion."""
-    return load_tensors(BEGUN)
-
-
 def begun(
-    before: Callable[[], dict[str, Tensor]] = stored_first, build: Callable[[], ConvexWeights] = convex_pairs.apart
+    before: Callable[[], dict[str, Tensor]], build: Callable[[], ConvexWeights] = convex_pairs.apart
 ) -> ConvexWeights:
     """The network with the weights of the stage before."""
     network = build()
@@ -139,7 +134,7 @@ def begun(
 
 RECIPE = Recipe(
     name="convex-aims",
-    build=begun,
+    build=partial(begun, partial(load_tensors, BEGUN)),
     load=load,
     batch=batch,
     begin=partial(Bargain, measure=measure, aims=aims, steps=STEPS, rate=RATE),
