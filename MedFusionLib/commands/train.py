@@ -6,22 +6,28 @@ from pathlib import Path
 
 from MedFusionLib.commands.base import Command, existing_folder, interruptible, progress_bar
 from MedFusionLib.errors import UsageError
+from MedFusionLib.training.instructions import VARIABLES, hold_to
 
 
 def add_arguments(parser) -> None:
-    """RECIPE --data DIR --fold CASE --minutes M --out DIR."""
+    """RECIPE --data DIR --fold CASE --minutes M --instructions I --out DIR."""
     parser.add_argument("recipe", metavar="RECIPE", help="name of the weights, for example densefuse")
     parser.add_argument("--data", metavar="DIR", help="folder with the training data, for recipes that need one")
     parser.add_argument(
         "--fold", metavar="CASE", help="hold back this case of MR-PET instead: convex-pairs, then convex"
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time; the same call goes on")
+    parser.add_argument(
+        "--instructions", choices=tuple(VARIABLES), help="take no wider ones, for the same bits on other processors"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for weights, card, curve and checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that exist")
 
 
 def run(arguments) -> dict:
     """Train."""
+    if arguments.instructions:
+        hold_to(arguments.instructions)
     from MedFusionLib.training.fold import fold
     from MedFusionLib.training.recipes import recipe_named
     from MedFusionLib.training.runner import TrainOptions, train

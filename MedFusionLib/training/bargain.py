@@ -21,6 +21,8 @@ MOST_SHORT = 2.0
 """Units of shortfall that move a price at most."""
 EXCEEDED = 3.0
 """Units above an aim from which on more of it is worth nothing."""
+NEAR = 5.0
+"""Units missed, all aims together, up to which a training is near them: how many it is then is chance."""
 
 
 @dataclass(frozen=True)
@@ -125,5 +127,5 @@ class Bargain(Descent):
         return torch.tensor(found, dtype=torch.float64)
 
     def _watch(self, number: int, loss: float) -> None:
-        """Costs rise with the prices: what is missed is watched instead."""
-        super()._watch(number, loss if loss != loss else self.missed)
+        """Costs rise with the prices: what is missed is watched instead, unless that is little."""
+        super()._watch(number, loss if loss != loss else max(self.missed, NEAR))

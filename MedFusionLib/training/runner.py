@@ -18,6 +18,7 @@ from torch import Tensor
 from MedFusionLib.errors import Cancelled, MedFusionError, UnreadableFile, UsageError
 from MedFusionLib.networks.loading import count_parameters
 from MedFusionLib.training.curve import draw_curve
+from MedFusionLib.training.instructions import VARIABLES
 from MedFusionLib.training.recipe import Recipe, Training
 from MedFusionLib.training.sheet import draw_sheet
 
@@ -55,7 +56,7 @@ def train(
     """Train; a checkpoint in the folder is gone on from.
 
     The same recipe and data give the same bits on the same kind of machine, in one go or several; the card tells what
-    kind that was.
+    kind that was. Held to AVX2 (`instructions`), processors with wider instructions give the bits of those without.
 
     Returns
     -------
@@ -170,6 +171,8 @@ def write_weights(
     from safetensors.torch import save
 
     content = save({name: value.contiguous() for name, value in tensors.items()})
+    machine = kind_of_machine()
+    held = machine["instructions"].lower()
     record = {
         "name": recipe.name,
         **recipe.about,
@@ -180,10 +183,11 @@ def write_weights(
         "figures": figures,
         "final_loss": history["curve"][-1] if history["curve"] else {},
         "command": f"medfusion train {recipe.words or recipe.name} --out DIR"
-        + (" --data DATA" if recipe.needs_data else ""),
+        + " --data DATA" * recipe.needs_data
+        + f" --instructions {held}" * (held in VARIABLES),
         "licence": "as MedFusion",
         "seconds_on_one_core": round(history["seconds"]),
-        "machine": kind_of_machine(),
+        "machine": machine,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{recipe.name}.safetensors").write_bytes(content)

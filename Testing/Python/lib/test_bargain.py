@@ -1,5 +1,7 @@
 """Training towards aims: prices follow what is missed, and a stop loses nothing."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,19 @@ def test_a_bargain_that_comes_to_no_number_is_stopped():
     training = bargaining(a={"up": Aim(1.0, surplus=float("nan"))})
     with pytest.raises(TrainingCollapsed, match="no number"):
         training.advance(0, Shown(("a",), IMAGES[:1]))
+
+
+@pytest.mark.parametrize(("late", "is_stopped"), [(0.9 * bargain.NEAR, False), (3 * bargain.NEAR, True)])
+def test_a_bargain_that_begins_near_its_aims_is_stopped_only_when_it_gets_far_from_them(late, is_stopped):
+    training = bargaining(steps=150, rate=0.0, a={"up": Aim(1.0, surplus=0.1)})
+    aims = {"a": {"up": Aim(1.0, surplus=0.1)}}
+    training.aims = aims.__getitem__
+    for number in range(100):
+        training.advance(number, Shown(("a",), IMAGES[:1]))
+    aims["a"] = {"up": Aim(1.0, surplus=late)}
+    with pytest.raises(TrainingCollapsed, match="began at") if is_stopped else nullcontext():
+        for number in range(100, 150):
+            training.advance(number, Shown(("a",), IMAGES[:1]))
 
 
 def test_what_is_kept_are_the_metrics():
