@@ -1,4 +1,4 @@
-"""Hold PyTorch to fewer vector instructions than the processor has, so that a training ends with the same bits elsewhere.
+"""Hold PyTorch to fewer vector instructions than the processor has: a training then ends with the same bits elsewhere.
 
 Wider instructions add in another order. What PyTorch, oneDNN and MKL take is told by variables that they read when
 they are loaded.
