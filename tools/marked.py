@@ -31,7 +31,7 @@ def with_rows(before: str, after: str) -> str:
 
     A row that is not there yet, or a table with other columns, is refused: then everything has to be measured.
     """
-    known, fresh = ({(heading, row.split("|")[1].strip()): row for heading, row in _rows(text)}
+    known, fresh = ({(heading, row.split("|")[1].strip()): row for heading, row in rows(text)}
                     for text in (before, after))  # fmt: skip
     odd = [place for place, row in fresh.items() if place not in known or row.count("|") != known[place].count("|")]
     odd += [place for place, row in fresh.items() if place[1] == "method" and place in known and row != known[place]]
@@ -45,8 +45,8 @@ def with_rows(before: str, after: str) -> str:
     return "\n".join(found)
 
 
-def _rows(text: str) -> Iterator[tuple[str, str]]:
-    """The rows of all tables, each with the heading above it."""
+def rows(text: str) -> Iterator[tuple[str, str]]:
+    """The rows of all tables, each after the heading above it."""
     heading = ""
     for line in text.splitlines():
         heading = line if _is_heading(line) else heading

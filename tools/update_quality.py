@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from marked import part, with_part, with_rows, write_part
+from marked import part, rows, with_part, with_rows, write_part
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Benchmarks")]
@@ -29,17 +29,23 @@ def merged(paths: list[str]) -> dict:
     return record
 
 
-def short_table(groups: dict) -> str:
-    """A few methods on the picture pairs."""
-    pairs = [group for group in groups if "volume" not in group]
-    rows = ["| method | " + " | ".join(f"{group} Q_AB/F, VIF, CLIN" for group in pairs) + " |"]
-    rows.append("|---" * (len(pairs) + 1) + "|")
+def short_table(quality: str) -> str:
+    """A few methods on the picture pairs, from the tables of the page."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for heading, row in rows(quality):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        found.setdefault(heading.lstrip("# "), {})[cells[0]] = cells[1:]
+    groups = {name: table for name, table in found.items() if "volume" not in name}
+    lines = ["| method | " + " | ".join(f"{group} Q_AB/F, VIF, CLIN" for group in groups) + " |"]
+    lines.append("|---" * (len(groups) + 1) + "|")
     for name in IN_README:
-        cells = [
-            ", ".join(f"{groups[group][name][metric]:.2f}" for metric in ("qabf", "vif", "clin")) for group in pairs
-        ]
-        rows.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        cells = [_scores(table["method"], table[name]) for table in groups.values()]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _scores(titles: list[str], cells: list[str]) -> str:
+    return ", ".join(f"{float(cells[titles.index(metric)]):.2f}" for metric in ("qabf", "vif", "clin"))
 
 
 def tables() -> dict:
@@ -67,8 +73,7 @@ def main() -> None:
             made = make(record[name])
             text = with_part(text, name, with_rows(part(text, name), made) if record.get("methods") else made)
     PAGE.write_text(text, encoding="utf-8")
-    if "quality" in record and not record.get("methods"):
-        write_part(README, "scores", short_table(record["quality"]))
+    write_part(README, "scores", short_table(part(text, "quality")))
 
 
 if __name__ == "__main__":

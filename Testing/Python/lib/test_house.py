@@ -155,6 +155,14 @@ def test_the_table_of_methods_in_the_readme_is_the_catalogue(project_folder, mon
     assert tool.with_table(text) == text, "run: python tools/update_readme.py"
 
 
+def test_the_scores_in_the_readme_are_those_of_the_page_on_quality(project_folder, monkeypatch):
+    monkeypatch.syspath_prepend(project_folder / "tools")
+    tool, marked = importlib.import_module("update_quality"), importlib.import_module("marked")
+    quality = marked.part((project_folder / "Docs" / "quality.md").read_text(encoding="utf-8"), "quality")
+    readme = (project_folder / "README.md").read_text(encoding="utf-8")
+    assert marked.part(readme, "scores").strip() == tool.short_table(quality), "run: python tools/update_quality.py"
+
+
 def test_the_help_of_the_command_line_comes_without_torch():
     code = "import sys; from MedFusionLib import cli; cli._parser(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
