@@ -21,8 +21,8 @@ MOST_SHORT = 2.0
 """Units of shortfall that move a price at most."""
 EXCEEDED = 3.0
 """Units above an aim from which on more of it is worth nothing."""
-NEAR = 5.0
-"""Units missed, all aims together, up to which a training is near them: how many it is then is chance."""
+NEAR = 20.0
+"""Units missed, all aims of a set together, up to which a training is near them: how many it is then is chance."""
 
 
 @dataclass(frozen=True)

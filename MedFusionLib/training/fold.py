@@ -12,11 +12,11 @@ from torch import Tensor
 from MedFusionLib.errors import UsageError
 from MedFusionLib.training.pairs import HELD_BACK, Pairs
 from MedFusionLib.training.recipe import Recipe
-from MedFusionLib.training.recipes import convex, convex_aims, convex_beside, convex_pairs
+from MedFusionLib.training.recipes import convex, convex_aims, convex_pairs
 
 SET = "pet_mri"
-STAGES = tuple(stage.RECIPE.name for stage in (convex_pairs, convex_aims, convex_beside, convex))
-BEGUN = (convex_aims.begun, convex_beside.begun, convex.begun)
+STAGES = tuple(stage.RECIPE.name for stage in (convex_pairs, convex_aims, convex))
+BEGUN = (convex_aims.begun, convex.begun)
 """What the stages after the first make of the weights of the one before."""
 
 

@@ -8,7 +8,7 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
-    "cddfuse", "convex", "convex-aims", "convex-attention", "convex-beside", "convex-free", "convex-pairs", "ddcgan",
+    "cddfuse", "convex", "convex-aims", "convex-attention", "convex-free", "convex-pairs", "ddcgan",
     "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "ift", "lesion-net", "mcfnet",
     "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese",
     "transfuse", "transmef", "tumour-gan", "tumour-gan-unguided", "u2fusion",

@@ -14,13 +14,14 @@ from MedFusionLib.networks.msdnet import MSDNet
 from MedFusionLib.networks.nestfuse import NestFuse
 from MedFusionLib.networks.pyramid_cnn import PyramidWeights
 from MedFusionLib.networks.u2fusion import U2Fusion
+from MedFusionLib.training.averaged import Averaged
 from MedFusionLib.training.bargain import Bargain
 from MedFusionLib.training.fusion import pair_batch
 from MedFusionLib.training.mixed import Mixed
 from MedFusionLib.training.pairs import HELD_BACK, Pairs, read_pairs
 from MedFusionLib.training.recipe import Descent, Stages
 from MedFusionLib.training.recipes import NAMES, recipe_named
-from MedFusionLib.training.recipes.convex_beside import REACHED
+from MedFusionLib.training.recipes.convex import REACHED
 from MedFusionLib.training.recipes.siamese import loss as siamese_loss
 from MedFusionLib.weights import load_tensors
 
@@ -89,6 +90,8 @@ def test_training_lowered_the_loss_of_a_network_on_what_it_has_not_seen(name, da
     training = recipe.begin(untrained)
     if isinstance(training, Stages):
         training = training.stages[-1]
+    if isinstance(training, Averaged):
+        training = training.training
     if not isinstance(training, Descent):
         pytest.skip("trained by turns of two networks: a falling loss is no sign there")
     batch = _unseen(recipe, data_folder, few_pairs)

@@ -16,6 +16,7 @@ from skimage.metrics import structural_similarity
 from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
 from MedFusionLib.metrics import evaluate
 from MedFusionLib.training import augment, losses, objectives
+from MedFusionLib.training.averaged import Averaged
 from MedFusionLib.training.fold import STAGES, fold
 from MedFusionLib.training.pairs import read_pairs
 from MedFusionLib.training.recipe import Descent, Recipe, rate_factor
@@ -61,6 +62,36 @@ def test_a_recipe_leaves_weights_a_card_and_a_curve(tmp_path):
     assert record["figures"]["at_one"] == pytest.approx(4, abs=0.3)
     assert Image.open(tmp_path / "line.png").size == (800, 400)
     assert not list(tmp_path.glob("*.checkpoint.*"))
+
+
+def averaging(network, first=30, steps=40):
+    return Averaged(line(steps).begin(network), first, steps)
+
+
+def test_a_training_can_end_with_the_mean_of_its_last_weights():
+    recipe, seen = line(), []
+    torch.manual_seed(0)
+    plain = recipe.begin(recipe.build())
+    torch.manual_seed(0)
+    mean = averaging(recipe.build())
+    for number in range(40):
+        batch = recipe.batch(None, torch.Generator().manual_seed(number))
+        plain.advance(number, batch)
+        mean.advance(number, batch)
+        seen.append(plain.network.weight.detach().clone())
+    assert mean.network.weight.item() == pytest.approx(torch.stack(seen[30:]).mean().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("stop", [13, 33])
+def test_the_mean_of_the_last_weights_survives_a_stop(tmp_path, stop):
+    recipe = line(begin=averaging)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(recipe, TrainOptions(None, whole))
+    asked = itertools.count()
+    with pytest.raises(Cancelled):
+        train(recipe, TrainOptions(None, parts), cancelled=lambda: next(asked) == stop)
+    train(recipe, TrainOptions(None, parts))
+    assert (whole / "line.safetensors").read_bytes() == (parts / "line.safetensors").read_bytes()
 
 
 def test_a_training_stopped_and_gone_on_gives_the_same_bytes(tmp_path):
