@@ -14,7 +14,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="name of the weights, for example densefuse")
     parser.add_argument("--data", metavar="DIR", help="folder with the training data, for recipes that need one")
     parser.add_argument(
-        "--fold", metavar="CASE", help="hold back this case of MR-PET instead: convex-pairs, then convex"
+        "--fold", metavar="CASE", help="hold back this case of MR-PET instead: convex-pairs, convex-aims, then convex"
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time; the same call goes on")
     parser.add_argument(
