@@ -14,6 +14,8 @@ ERRORS: list[str] = []
 """Tracebacks of exceptions that slots raised; a test that leaves any has failed."""
 
 _OWN = {"connect", "disconnect", "setProperty", "property"}
+_READ_BY_METHODS = {"sizeHint", "minimumSizeHint"}
+"""Properties that Qt reads by virtual methods of the same name, which PySide6 looks up here: they stay methods."""
 
 
 class PythonQt:
@@ -27,7 +29,7 @@ class PythonQt:
             return super().__getattribute__(name)
         if name in ("connect", "disconnect"):
             return functools.partial(_connect if name == "connect" else _disconnect, self)
-        if name in _properties(type(self)):
+        if name in _properties(type(self)) and name not in _READ_BY_METHODS:
             return super().__getattribute__("property")(name)
         _check_documented(type(self), name)
         return super().__getattribute__(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 
+import shiboken6
 import slicer
 import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -197,6 +198,8 @@ class NodeComboBox(PythonQt, QtWidgets.QComboBox):
         QtWidgets.QComboBox.setCurrentIndex(self, index)
 
     def _update(self, *event):
+        if not shiboken6.isValid(self):
+            return  # deleted with its parent; the observer stays until the scene goes
         current = self.currentNode()
         self._nodes = [node for kind in (self.nodeTypes or []) for node in self._nodes_of(kind)]
         before = QtCore.QObject.blockSignals(self, True)
