@@ -11,7 +11,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from marked import part, with_part
+from marked import part, rows, with_part
 
 HOME = Path(__file__).resolve().parents[1]
 PAGE = HOME / "Docs" / "networks.md"
@@ -23,7 +23,7 @@ TITLES = {"ct_mri": "MR and CT", "pet_mri": "MR and PET", "spect_mri": "MR and S
 
 def cards() -> str:
     """One row per model card."""
-    rows = ["| weights | what | values | kB | steps | minutes on one core |", "|---|---|---|---|---|---|"]
+    lines = ["| weights | what | values | kB | steps | minutes on one core |", "|---|---|---|---|---|---|"]
     folder = resources.files("MedFusionLib.weights")
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if not entry.name.endswith(".json"):
@@ -32,9 +32,9 @@ def cards() -> str:
         size = len((folder / f"{card['name']}.safetensors").read_bytes()) / 1000
         minutes = card.get("seconds_on_one_core")
         shown = "-" if minutes is None else f"{minutes / 60:.0f}"
-        rows.append(f"| {card['name']} | {card['title']} | {card.get('parameters', '-')} | {size:.0f} | "
+        lines.append(f"| {card['name']} | {card['title']} | {card.get('parameters', '-')} | {size:.0f} | "
                     f"{card.get('steps', '-')} | {shown} |")  # fmt: skip
-    return "\n".join(rows)
+    return "\n".join(lines)
 
 
 def figures(record: dict, before: str) -> str:
@@ -42,20 +42,20 @@ def figures(record: dict, before: str) -> str:
     parts = []
     for name, fusions in record["figures"].items():
         heading = f"**{TITLES.get(name, name)}**, {record['pairs']} pairs"
-        rows = rows_below(heading, before)
+        lines = rows_below(heading, before)
         for title in sorted(fusions, key=lambda title: title not in ("maximum", "average")):
             digits = {metric: 4 if metric in ("nabf", "invent") else 3 for metric in SHOWN}
             cells = [f"{fusions[title][metric]:.{count}f}" for metric, count in digits.items()]
-            rows[title] = f"| {title} | " + " | ".join(cells) + " |"
+            lines[title] = f"| {title} | " + " | ".join(cells) + " |"
         parts += [heading, "", "| method | " + " | ".join(SHOWN) + " |", "|---" * (len(SHOWN) + 1) + "|",
-                  *rows.values(), ""]  # fmt: skip
+                  *lines.values(), ""]  # fmt: skip
     return "\n".join(parts).rstrip()
 
 
 def rows_below(heading: str, text: str) -> dict[str, str]:
     """Rows of the table under a heading, by method, without the two lines of its head."""
-    table = text.partition(heading + "\n")[2].lstrip("\n").partition("\n\n")[0].splitlines()[2:]
-    return {row.split("|")[1].strip(): row for row in table if row.startswith("|")}
+    table = [row for above, row in rows(text) if above == heading]
+    return {row.split("|")[1].strip(): row for row in table[2:]}
 
 
 def standing(text: str) -> dict[str, dict[str, list[str]]]:
@@ -64,11 +64,11 @@ def standing(text: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for title in TITLES.values():
         heading = next(line for line in table.splitlines() if line.startswith(f"**{title}**"))
-        rows = {name: row.split("|")[2:] for name, row in rows_below(heading, table).items()}
-        for name, cells in rows.items():
+        values = {name: row.split("|")[2:] for name, row in rows_below(heading, table).items()}
+        for name, cells in values.items():
             for metric in JUDGED:
                 place = SHOWN.index(metric)
-                if float(cells[place]) < float(rows["average"][place]):
+                if float(cells[place]) < float(values["average"][place]):
                     found.setdefault(name, {}).setdefault(metric, []).append(title.removeprefix("MR and "))
     return found
 

@@ -56,7 +56,8 @@ def train(
     """Train; a checkpoint in the folder is gone on from.
 
     The same recipe and data give the same bits on the same kind of machine, in one go or several; the card tells what
-    kind that was. Held to AVX2 (`instructions`), processors with wider instructions give the bits of those without.
+    kind that was, or all kinds where a training went on elsewhere. Held to AVX2 (`instructions`), processors with wider
+    instructions give the bits of those without.
 
     Returns
     -------
@@ -90,6 +91,8 @@ class _Run:
         self.recipe, self.options, self.training, self.history = recipe, options, training, history
         self.started = self.saved = time.monotonic()
         self.before = history["seconds"] - time.process_time()
+        if history["machines"][-1:] != [kind_of_machine()]:
+            history["machines"].append(kind_of_machine())
 
     def work_off(self, data: Any, progress: Callable, cancelled: Callable[[], bool]) -> dict:
         total = self.recipe.steps
@@ -171,7 +174,8 @@ def write_weights(
     from safetensors.torch import save
 
     content = save({name: value.contiguous() for name, value in tensors.items()})
-    machine = kind_of_machine()
+    machines = history["machines"]
+    machine = {key: ", then ".join(dict.fromkeys(kind[key] for kind in machines)) for key in machines[-1]}
     held = machine["instructions"].lower()
     record = {
         "name": recipe.name,
@@ -214,12 +218,12 @@ def _begin_history(recipe: Recipe, options: TrainOptions, training: Training) ->
 
     path = _checkpoint(recipe, options.out)
     if not path.is_file():
-        return {"steps": 0, "seconds": 0.0, "curve": []}
+        return {"steps": 0, "seconds": 0.0, "curve": [], "machines": []}
     try:
         with safe_open(path, framework="pt") as file:
             history = json.loads(file.metadata()["history"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        if history.pop("recipe") != recipe.name:
+        if history.pop("recipe") != recipe.name or "machines" not in history:
             raise KeyError(recipe.name)
         training.restore(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

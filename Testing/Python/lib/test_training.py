@@ -15,7 +15,7 @@ from skimage.metrics import structural_similarity
 
 from MedFusionLib.errors import Cancelled, UnreadableFile, UsageError
 from MedFusionLib.metrics import evaluate
-from MedFusionLib.training import augment, losses, objectives
+from MedFusionLib.training import augment, losses, objectives, runner
 from MedFusionLib.training.averaged import Averaged
 from MedFusionLib.training.fold import STAGES, fold
 from MedFusionLib.training.pairs import read_pairs
@@ -105,6 +105,16 @@ def test_a_training_stopped_and_gone_on_gives_the_same_bytes(tmp_path):
     assert not out_of_time["finished"] and out_of_time["steps"] == 14
     train(line(), TrainOptions(None, parts))
     assert (whole / "line.safetensors").read_bytes() == (parts / "line.safetensors").read_bytes()
+
+
+def test_a_card_tells_all_machines_of_a_training_that_went_on_elsewhere(tmp_path, monkeypatch):
+    first, second = ({"torch": "2", "processor": "x", "instructions": name} for name in ("AVX512", "AVX2"))
+    for machine, minutes in ((first, 0), (second, 0), (second, None)):
+        monkeypatch.setattr(runner, "kind_of_machine", lambda machine=machine: machine)
+        train(line(), TrainOptions(None, tmp_path, minutes))
+    record = json.loads((tmp_path / "line.json").read_text())
+    assert record["machine"] == {"torch": "2", "processor": "x", "instructions": "AVX512, then AVX2"}
+    assert "--instructions" not in record["command"]
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
