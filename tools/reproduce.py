@@ -1,7 +1,7 @@
 """Train weights of the package again and compare: ``python tools/reproduce.py NAME ... --data DIR --out DIR``.
 
 Every one is trained by the command of its card. What is not finished is gone on with by the same call. The exit code
-is 1 when a file differs.
+is 1 when a file differs or a training is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def is_same(name: str, data: Path | None, out: Path) -> bool:
     places = {"DIR": str(out), "DATA": str(data)}
     words = [places.get(word, word) for word in card["command"].split()[1:]]
     path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run([sys.executable, "-m", "MedFusionLib", *words], env={**os.environ, "PYTHONPATH": path}, check=True)
+    command = [sys.executable, "-m", "MedFusionLib", *words]
+    if subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode:
+        print(f"{name}: NOT TRAINED, for the reason above", flush=True)
+        return False
     again = _card(out, name)
     same = again["sha256"] == card["sha256"]
     instructions = card.get("machine", {}).get("instructions", "instructions not recorded")

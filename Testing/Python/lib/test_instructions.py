@@ -36,9 +36,12 @@ def test_pytorch_that_is_loaded_already_is_not_held():
         hold_to("avx2")
 
 
-@pytest.mark.parametrize(("sha", "code"), [("aa" * 32, 0), ("bb" * 32, 1)])
+@pytest.mark.parametrize(
+    ("sha", "refused", "code", "said"),
+    [("aa" * 32, 0, 0, "the same bits"), ("bb" * 32, 0, 1, "ANOTHER FILE"), ("aa" * 32, 2, 1, "NOT TRAINED")],
+)
 def test_weights_are_trained_again_by_the_command_of_their_card(
-    project_folder, tmp_path, monkeypatch, capsys, sha, code
+    project_folder, tmp_path, monkeypatch, capsys, sha, refused, code, said
 ):
     monkeypatch.syspath_prepend(project_folder / "tools")
     tool = importlib.import_module("reproduce")
@@ -50,9 +53,14 @@ def test_weights_are_trained_again_by_the_command_of_their_card(
         (folder / "line.json").write_text(json.dumps(card))
     called = []
     monkeypatch.setattr(tool, "WEIGHTS", package)
-    monkeypatch.setattr(tool.subprocess, "run", lambda words, **options: called.append(words))
+
+    def run(words, **options):
+        called.append(words)
+        return subprocess.CompletedProcess(words, refused)
+
+    monkeypatch.setattr(tool.subprocess, "run", run)
     assert tool.main(["line", "--data", "pairs", "--out", str(out)]) == code
     assert called[0][2:] == [
         "MedFusionLib", "train", "line", "--out", str(out), "--data", "pairs", "--instructions", "avx2",
     ]  # fmt: skip
-    assert ("the same bits" in capsys.readouterr().out) == (code == 0)
+    assert f"line: {said}" in capsys.readouterr().out
