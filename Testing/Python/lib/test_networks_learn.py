@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,12 +16,12 @@ from MedFusionLib.networks.nestfuse import NestFuse
 from MedFusionLib.networks.pyramid_cnn import PyramidWeights
 from MedFusionLib.networks.u2fusion import U2Fusion
 from MedFusionLib.training.averaged import Averaged
-from MedFusionLib.training.bargain import Bargain
+from MedFusionLib.training.bargain import Bargain, Shown
 from MedFusionLib.training.fusion import pair_batch
 from MedFusionLib.training.mixed import Mixed
 from MedFusionLib.training.pairs import HELD_BACK, Pairs, read_pairs
 from MedFusionLib.training.recipe import Descent, Stages
-from MedFusionLib.training.recipes import NAMES, recipe_named
+from MedFusionLib.training.recipes import NAMES, convex, convex_aims, recipe_named
 from MedFusionLib.training.recipes.convex import REACHED
 from MedFusionLib.training.recipes.siamese import loss as siamese_loss
 from MedFusionLib.weights import load_tensors
@@ -98,6 +99,33 @@ def test_training_lowered_the_loss_of_a_network_on_what_it_has_not_seen(name, da
     batches = [batch(torch.Generator().manual_seed(10**6 + number)) for number in range(ROUNDS)]
     before, after = (sum(_lost(training, network, batch) for batch in batches) for network in (untrained, trained))
     assert after < before
+
+
+def test_every_stage_of_convex_weights_gets_nearer_to_the_aims(few_pairs):
+    """At fixed prices, on whole pictures of cases held back: than the first values in every set, than before in all."""
+    torch.manual_seed(0)
+    stages = [ConvexWeights().eval(), recipe_named("convex-aims").build().eval()]
+    stages += [_networks(recipe_named(name))[0].eval() for name in ("convex-aims", "convex")]
+    pairs = [pair for pair in convex_aims.load(few_pairs, {}).train if pair.case in _cases_held_back(pair)]
+    sets = sorted({pair.set for pair in pairs})
+    assert len(sets) == 5  # three by luminance, two of them by the scalar behind the palette too
+    losses = np.array([[_at_first_prices(network, pairs, name) for name in sets] for network in stages])
+    assert (losses[1:] < losses[0]).all()
+    assert (np.diff(losses.mean(axis=1)) < 0).all()
+
+
+def _cases_held_back(pair):
+    return HELD_BACK[pair.set.removesuffix(convex_aims.SCALAR)]
+
+
+@torch.inference_mode()
+def _at_first_prices(network, pairs, name):
+    """Mean loss of the pairs of one set, at the prices that the last stage begins with."""
+    losses = []
+    for pair in (pair for pair in pairs if pair.set == name):
+        training = Bargain(network, convex_aims.measure, convex.aims, REACHED, steps=1)
+        losses.append(_lost(training, network, Shown((name,), pair.tensor()[None])))
+    return np.mean(losses)
 
 
 def _lost(training, network, batch):
