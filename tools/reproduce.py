@@ -29,13 +29,17 @@ def is_same(name: str, data: Path | None, out: Path) -> bool:
         return False
     again = _card(out, name)
     same = again["sha256"] == card["sha256"]
-    instructions = card.get("machine", {}).get("instructions", "instructions not recorded")
     print(
-        f"{name}: {'the same bits' if same else 'ANOTHER FILE'}: {again['sha256'][:8]} here "
-        f"({again['machine']['instructions']}), {card['sha256'][:8]} in the package ({instructions})",
+        f"{name}: {'the same bits' if same else 'ANOTHER FILE'}: {again['sha256'][:8]} here ({_machine(again)}), "
+        f"{card['sha256'][:8]} in the package ({_machine(card)})",
         flush=True,
     )
     return same
+
+
+def _machine(card: dict) -> str:
+    known = card.get("machine", {})
+    return f"{known.get('maker', 'maker not recorded')}, {known.get('instructions', 'instructions not recorded')}"
 
 
 def _card(folder: Path, name: str) -> dict:

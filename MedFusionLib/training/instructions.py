@@ -1,7 +1,7 @@
-"""Hold PyTorch to fewer vector instructions than the processor has: a training then ends with the same bits elsewhere.
+"""Hold PyTorch to fewer vector instructions than the processor has: a training then ends with the bits of one without.
 
 Wider instructions add in another order. What PyTorch, oneDNN and MKL take is told by variables that they read when
-they are loaded.
+they are loaded. Processors of different makers give different bits all the same.
 """
 
 from __future__ import annotations

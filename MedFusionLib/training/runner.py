@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 POINTS_OF_THE_CURVE = 400
+CPUS = Path("/proc/cpuinfo")
+"""What Linux tells of the processor."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def train(
 
     The same recipe and data give the same bits on the same kind of machine, in one go or several; the card tells what
     kind that was, or all kinds where a training went on elsewhere. Held to AVX2 (`instructions`), processors with wider
-    instructions give the bits of those without.
+    instructions give the bits of those without, as long as the maker is the same.
 
     Returns
     -------
@@ -175,7 +177,9 @@ def write_weights(
 
     content = save({name: value.contiguous() for name, value in tensors.items()})
     machines = history["machines"]
-    machine = {key: ", then ".join(dict.fromkeys(kind[key] for kind in machines)) for key in machines[-1]}
+    machine = {
+        key: ", then ".join(dict.fromkeys(kind.get(key, "unknown") for kind in machines)) for key in machines[-1]
+    }
     held = machine["instructions"].lower()
     record = {
         "name": recipe.name,
@@ -200,11 +204,19 @@ def write_weights(
 
 
 def kind_of_machine() -> dict[str, str]:
-    """What decides the last bits of a training: version of PyTorch, processor family, vector instructions in use."""
+    """What decides the last bits of a training: PyTorch, the processor's family and maker, vector instructions."""
     return {
-        "torch": str(torch.__version__), "processor": platform.machine(),
+        "torch": str(torch.__version__), "processor": platform.machine(), "maker": _maker(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
     }  # fmt: skip
+
+
+def _maker() -> str:
+    """GenuineIntel, AuthenticAMD ...: Linux names it, other systems put it last in what they call the processor."""
+    for line in CPUS.read_text(encoding="utf-8", errors="replace").splitlines() if CPUS.is_file() else ():
+        if line.startswith("vendor_id"):
+            return line.partition(":")[2].strip()
+    return platform.processor().rpartition(", ")[2] or "unknown"
 
 
 def _stored(value: Tensor) -> Tensor:

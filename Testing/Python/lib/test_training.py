@@ -58,7 +58,8 @@ def test_a_recipe_leaves_weights_a_card_and_a_curve(tmp_path):
     record = json.loads((tmp_path / "line.json").read_text())
     assert record["sha256"] == hashlib.sha256((tmp_path / "line.safetensors").read_bytes()).hexdigest()
     assert record["parameters"] == 2
-    assert record["machine"]["torch"] == torch.__version__ and record["machine"]["instructions"]
+    machine = record["machine"]
+    assert machine["torch"] == torch.__version__ and machine["instructions"] and machine["maker"]
     assert record["figures"]["at_one"] == pytest.approx(4, abs=0.3)
     assert Image.open(tmp_path / "line.png").size == (800, 400)
     assert not list(tmp_path.glob("*.checkpoint.*"))
@@ -115,6 +116,25 @@ def test_a_card_tells_all_machines_of_a_training_that_went_on_elsewhere(tmp_path
     record = json.loads((tmp_path / "line.json").read_text())
     assert record["machine"] == {"torch": "2", "processor": "x", "instructions": "AVX512, then AVX2"}
     assert "--instructions" not in record["command"]
+
+
+@pytest.mark.parametrize(
+    ("told", "called", "maker"),
+    [
+        ("processor\t: 0\nvendor_id\t: GenuineIntel\nprocessor\t: 1\nvendor_id\t: GenuineIntel\n", "", "GenuineIntel"),
+        ("processor\t: 0\nCPU implementer\t: 0x41\n", "", "unknown"),
+        (None, "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD", "AuthenticAMD"),
+        (None, "arm", "arm"),
+        (None, "", "unknown"),
+    ],
+)
+def test_the_maker_of_the_processor_is_found(tmp_path, monkeypatch, told, called, maker):
+    cpus = tmp_path / "cpuinfo"
+    if told:
+        cpus.write_text(told)
+    monkeypatch.setattr(runner, "CPUS", cpus)
+    monkeypatch.setattr(runner.platform, "processor", lambda: called)
+    assert runner.kind_of_machine()["maker"] == maker
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
