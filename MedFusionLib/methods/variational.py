@@ -12,7 +12,7 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.rules import LocalEnergy, Rule, share_between_winners
-from MedFusionLib.transforms.frequency import extend, extended_lengths
+from MedFusionLib.transforms.frequency import extend, extended_lengths, half_spectrum
 from MedFusionLib.transforms.smoothing import crop, squared_gradient
 
 SEAM = 16
@@ -92,5 +92,5 @@ class FittedVariational:
     def _solve(self, target: Tensor) -> Tensor:
         axes = tuple(range(-len(self.lengths), 0))
         window = 1 / (self.fidelity + squared_gradient(self.spacing, self.lengths))
-        spectrum = torch.fft.rfftn(target, dim=axes) * window.to(target.device, target.dtype)
+        spectrum = half_spectrum(target, len(axes)) * window.to(target.device, target.dtype)
         return torch.fft.irfftn(spectrum, s=tuple(self.lengths), dim=axes)

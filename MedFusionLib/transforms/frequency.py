@@ -97,6 +97,15 @@ def seam(image: Tensor, axis: int, extra: int) -> Tensor:
     return torch.lerp(end, start, share)
 
 
+def half_spectrum(images: Tensor, ndim: int) -> Tensor:
+    """Values of `rfftn` over the last `ndim` axes (1 to 3), with the same bits whatever the number of threads.
+
+    Given a volume in one call, MKL adds in an order that depends on their number on Intel processors.
+    """
+    spectrum = torch.fft.rfftn(images, dim=tuple(range(-min(ndim, 2), 0)))
+    return torch.fft.fft(spectrum, dim=-3) if ndim == 3 else spectrum
+
+
 def to_columns(images: Tensor) -> Tensor:
     """Half spectra (M, W // 2 + 1, H) of images (M, H, W), their columns contiguous in memory.
 

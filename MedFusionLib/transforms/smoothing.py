@@ -13,7 +13,7 @@ from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.transforms.filters import box_mean, gaussian
-from MedFusionLib.transforms.frequency import axis_frequencies, extend
+from MedFusionLib.transforms.frequency import axis_frequencies, extend, half_spectrum
 
 Radius = int | Sequence[int]
 
@@ -119,7 +119,7 @@ def l0_smoothing(
     """
     ndim = len(lengths)
     start = extend(image, lengths)
-    known = torch.fft.rfftn(start, dim=tuple(range(-ndim, 0)))
+    known = half_spectrum(start, ndim)
     scale = [min(spacing) / step for step in spacing]
     penalty = squared_gradient(spacing, lengths).to(image.device, image.dtype)
     base, coupling = start, 2 * strength
@@ -131,7 +131,7 @@ def l0_smoothing(
         for step, axis, factor in zip(steps, range(-ndim, 0), scale):
             step.masked_fill_(weak, 0)
             divergence += (step.roll(1, axis) - step) * factor
-        spectrum = known + coupling * torch.fft.rfftn(divergence, dim=tuple(range(-ndim, 0)))
+        spectrum = known + coupling * half_spectrum(divergence, ndim)
         base = torch.fft.irfftn(spectrum / (1 + coupling * penalty), s=tuple(lengths), dim=tuple(range(-ndim, 0)))
         coupling *= growth
     return crop(base, image)
@@ -162,6 +162,6 @@ def _forward(image: Tensor, axis: int, factor: float) -> Tensor:
 
 def _filtered(image: Tensor, lengths: Sequence[int], window: Tensor) -> Tensor:
     axes = tuple(range(-len(lengths), 0))
-    spectrum = torch.fft.rfftn(extend(image, lengths), dim=axes)
+    spectrum = half_spectrum(extend(image, lengths), len(axes))
     spectrum *= window.to(image.device, image.dtype)
     return crop(torch.fft.irfftn(spectrum, s=tuple(lengths), dim=axes), image)

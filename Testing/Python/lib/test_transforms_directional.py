@@ -8,7 +8,7 @@ from MedFusionLib.transforms import shearlet3d
 from MedFusionLib.transforms.contourlet import Contourlets
 from MedFusionLib.transforms.directional import SEAM, Tiling, directional_bank
 from MedFusionLib.transforms.dual_tree import DualTree
-from MedFusionLib.transforms.frequency import extend, extended_lengths
+from MedFusionLib.transforms.frequency import extend, extended_lengths, half_spectrum
 from MedFusionLib.transforms.gradient_pyramid import GradientPyramid
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
@@ -192,3 +192,18 @@ def test_an_axis_whose_ends_meet_is_not_extended_and_any_other_is_without_a_step
     assert torch.equal(longer[..., :50], image)
     seam = torch.cat([longer[0, 20, 49:], longer[0, 20, :1]])
     assert seam.diff().abs().max() < 0.15
+
+
+@pytest.mark.parametrize("shape", [(45,), (24, 30), (28, 40, 45), (64, 64, 64)])
+def test_a_half_spectrum_has_the_same_bits_whatever_the_number_of_threads(shape):
+    image, before = noise((1, 1, *shape)), torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(half_spectrum(image, len(shape)))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(found[0], other) for other in found[1:])
+    wanted = np.fft.rfftn(image[0, 0].double().numpy())
+    assert np.abs(found[0][0, 0].numpy() - wanted).max() < 1e-6 * np.abs(wanted).max()
