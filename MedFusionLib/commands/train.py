@@ -18,7 +18,7 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time; the same call goes on")
     parser.add_argument(
-        "--instructions", choices=tuple(VARIABLES), help="take no wider ones, for the same bits on other processors"
+        "--instructions", choices=tuple(VARIABLES), help="take no wider ones, for the bits of processors without them"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for weights, card, curve and checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that exist")

@@ -1,4 +1,4 @@
-"""Hold PyTorch to fewer vector instructions than the processor has: a training then ends with the bits of one without.
+"""Hold PyTorch to fewer vector instructions than the processor has: a training then ends as where they are missing.
 
 Wider instructions add in another order. What PyTorch, oneDNN and MKL take is told by variables that they read when
 they are loaded. Processors of different makers give different bits all the same.

@@ -26,6 +26,7 @@ from MedFusionLib.networks.msdnet import MSDNet
 from MedFusionLib.networks.nestfuse import NestFuse
 from MedFusionLib.networks.pmgi import PMGI
 from MedFusionLib.networks.sdnet import SDNet
+from MedFusionLib.networks.siamese import Siamese
 from MedFusionLib.networks.u2fusion import U2Fusion
 from MedFusionLib.networks.vgg import VGG16
 from MedFusionLib.training.losses import ssim
@@ -43,6 +44,7 @@ SIZES = {
     PMGI: 42_401,
     SDNet: 67_091,
     IFCNN: 83_843,
+    Siamese: 435_202,
 }
 """Trained values as the papers' own networks have them, running statistics of normalisation included."""
 WEIGHT_BYTES = 25e6

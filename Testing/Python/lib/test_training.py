@@ -109,12 +109,15 @@ def test_a_training_stopped_and_gone_on_gives_the_same_bytes(tmp_path):
 
 
 def test_a_card_tells_all_machines_of_a_training_that_went_on_elsewhere(tmp_path, monkeypatch):
-    first, second = ({"torch": "2", "processor": "x", "instructions": name} for name in ("AVX512", "AVX2"))
+    first = {"torch": "2", "processor": "x", "instructions": "AVX512"}  # from before cards named the maker
+    second = {**first, "maker": "y", "instructions": "AVX2"}
     for machine, minutes in ((first, 0), (second, 0), (second, None)):
         monkeypatch.setattr(runner, "kind_of_machine", lambda machine=machine: machine)
         train(line(), TrainOptions(None, tmp_path, minutes))
     record = json.loads((tmp_path / "line.json").read_text())
-    assert record["machine"] == {"torch": "2", "processor": "x", "instructions": "AVX512, then AVX2"}
+    assert record["machine"] == {
+        "torch": "2", "processor": "x", "maker": "unknown, then y", "instructions": "AVX512, then AVX2",
+    }  # fmt: skip
     assert "--instructions" not in record["command"]
 
 
