@@ -40,8 +40,8 @@ class Vgg16Fast:
         title="Fast zero-learning fusion with VGG16",
         family="transfer learning",
         citation="F. Lahoud, S. Susstrunk, Fast and efficient zero-learning image fusion, arXiv:1905.03590 (2019)",
-        sentence="Rare, bright values win the base; a network for photographs shares out the detail. No training, soft "
-        "pictures." + below_average("vgg16-fast"),
+        sentence="Rare, bright values win the base; a network for photographs shares out the detail. No training; soft "
+        "pictures with a faint veil around the body." + below_average("vgg16-fast"),
         reproduces="Complete but for VGG16 in place of VGG19 (different numbers); histograms are taken over the whole "
         "volume, details enter in 0..255.",
         survey_reference="21",
