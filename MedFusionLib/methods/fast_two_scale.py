@@ -44,7 +44,8 @@ class FastTwoScale:
         sentence="Rare, bright values win the base; both sources share the detail by amplitude. No network, no "
         "ringing.",
         reproduces="Base split, histogram contrast and guided filter; exponentials of the scaled amplitude stand where "
-        "the paper has network features. Histograms are taken over the whole volume.",
+        "the paper has network features. Histograms are taken over the whole volume; samples are held to what the "
+        "sources show within one sample around them (the paper: to 0..1).",
         survey_reference="21",
         memory_factor=14.0,
     )
@@ -59,7 +60,7 @@ class FastTwoScale:
             return torch.softmax(box_mean(detail.abs(), 1, ndim).mul_(4), dim=1)
 
         support = Local(halo=(split.reach,) * ndim, alignment=(1,) * ndim)
-        return TwoScaleFusion(split.base, split.weights, detail_weights, support)
+        return TwoScaleFusion(split.base, split.weights, detail_weights, support, is_held=True)
 
 
 @dataclass(frozen=True, eq=False)

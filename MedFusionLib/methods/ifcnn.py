@@ -38,10 +38,10 @@ class IFCNNFusion:
         family="end-to-end networks",
         citation="Y. Zhang, Y. Liu, P. Sun, H. Yan, X. Zhao, L. Zhang, IFCNN: a general image fusion framework "
         "based on convolutional neural network, Inf. Fusion 54 (2020) 99-118",
-        sentence="Features of every source, the strongest kept: crisp edges, flat bone, black lifted by about 5 "
-        "of 255." + below_average("ifcnn"),
+        sentence="Features of every source, the strongest kept: crisp edges, flat bone." + below_average("ifcnn"),
         reproduces="Layers, the three ways to join, training on photographs blurred in places with squared and "
-        "feature error; the first layer is trained here too (the paper takes that of ResNet-101).",
+        "feature error; the first layer is trained here too (the paper takes that of ResNet-101), and veiled black has "
+        "a price.",
         dims=(2,),
         weights=card("ifcnn")["sha256"],
         invention=invention_of("ifcnn"),

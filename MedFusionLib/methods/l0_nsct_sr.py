@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import Fused, Global, MethodInfo
 from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
-from MedFusionLib.methods.rules import Rule, Stronger, SumModifiedLaplacian, combine
-from MedFusionLib.methods.rules.sparse_activity import DICTIONARY
+from MedFusionLib.methods.rules import Rule, Stronger, SumModifiedLaplacian, Tempered, combine
+from MedFusionLib.methods.rules.sparse_activity import DICTIONARY, SparseActivity
 from MedFusionLib.transforms.directional import SEAM
 from MedFusionLib.transforms.frequency import extended_lengths
 from MedFusionLib.transforms.smoothing import l0_smoothing
@@ -43,7 +43,7 @@ class L0ContourletSparseFusion:
         sentence="Separates flat regions from texture before fusing each in its own way; slow.",
         reproduces="The split and the cartoon's NSCT with sparse base; the modified Laplacian decides in the "
         "detail, where "
-        "the paper has a siamese network.",
+        "the paper has a siamese network; in the base the brightness of a patch counts too, for cartoons are flat.",
         survey_reference="39",
         dims=(2,),
         weights=card(DICTIONARY)["sha256"],
@@ -54,8 +54,14 @@ class L0ContourletSparseFusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedL0:
         """Windows for the size and spacing of the slices."""
         lengths = extended_lengths(sources, 2, SEAM)
-        cartoon = ContourletSparseFusion(stride=self.stride).fit(sources, spacing)
+        cartoon = cartoon_fusion(sources, spacing, self.stride)
         return FittedL0(self.strength, tuple(spacing), lengths, cartoon, Stronger(SumModifiedLaplacian()))
+
+
+def cartoon_fusion(sources: Tensor, spacing: tuple[float, ...], stride: int = 2) -> SliceBankFusion:
+    """As nsct-sr, with a base in which the brightness of a patch counts too: cartoons are flat."""
+    fusion = ContourletSparseFusion(stride=stride).fit(sources, spacing)
+    return replace(fusion, base_rule=Tempered(SparseActivity(stride, counts_mean=True)))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import FittedMethod, Fused, Global
-from MedFusionLib.methods.rules import LocalEnergy, share_between_winners
+from MedFusionLib.methods.rules import share_between_winners
 from MedFusionLib.methods.rules.activity import TINY
 from MedFusionLib.networks.loading import load_network, on_device
 from MedFusionLib.networks.siamese import Siamese
@@ -78,34 +78,6 @@ class MapRule:
         if weights.shape[-2:] != bands.shape[-2:]:
             weights = F.interpolate(weights, size=bands.shape[-2:], mode="area")
         return weights
-
-
-@dataclass(frozen=True, eq=False)
-class TemperedMapRule:
-    """Rule for bases: the mean of the map and of the shares of local energy.
-
-    The network knows sharp from blurred: alone it would hide a flat bright lesion behind whatever is
-    livelier.
-
-    Parameters
-    ----------
-    map : (1, S, H, W) Tensor
-        Weights of the sources of one slice.
-    sigma : float
-        Smoothing of the map in samples.
-    """
-
-    map: Tensor
-    sigma: float = 0.0
-
-    @property
-    def reach(self) -> None:
-        """Maps are made of whole slices."""
-        return
-
-    def __call__(self, bands: Tensor, ndim: int) -> Tensor:
-        """Weights (1, S, H, W)."""
-        return (MapRule(self.map, self.sigma)(bands, ndim) + LocalEnergy()(bands, ndim)) / 2
 
 
 @dataclass(frozen=True, eq=False)

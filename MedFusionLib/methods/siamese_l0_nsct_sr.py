@@ -8,8 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from MedFusionLib.methods.base import MethodInfo
-from MedFusionLib.methods.l0_nsct_sr import FittedL0
-from MedFusionLib.methods.nsct_sr import ContourletSparseFusion
+from MedFusionLib.methods.l0_nsct_sr import FittedL0, cartoon_fusion
 from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MapRule
 from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import SEAM
@@ -33,7 +32,7 @@ class SiameseL0Fusion:
         sentence="Texture by a network, flat regions by contourlets and sparse codes; the slowest of the hybrids."
         + below_average("siamese-l0-nsct-sr"),
         reproduces="The split, the network for the detail, NSCT with sparse base for the cartoon; the lighter "
-        "network, trained here.",
+        "network, trained here; in the base the brightness of a patch counts too, for cartoons are flat.",
         survey_reference="39",
         dims=(2,),
         weights=card(WEIGHTS)["sha256"],
@@ -44,7 +43,7 @@ class SiameseL0Fusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedSiamese:
         """Windows for the size and spacing of the slices."""
         lengths = extended_lengths(sources, 2, SEAM)
-        cartoon = ContourletSparseFusion().fit(sources, spacing)
+        cartoon = cartoon_fusion(sources, spacing)
         return FittedSiamese(
             lambda weights: FittedL0(STRENGTH, tuple(spacing), lengths, cartoon, MapRule(weights, 1.0))
         )

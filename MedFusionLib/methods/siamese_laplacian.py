@@ -9,7 +9,8 @@ from torch import Tensor
 
 from MedFusionLib.methods.banded import BandedFusion
 from MedFusionLib.methods.base import MethodInfo
-from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.rules import Tempered
+from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MapRule, MatchedMapRule
 from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.laplacian import LaplacianPyramid
 from MedFusionLib.transforms.sampling import plan_decimation
@@ -41,4 +42,4 @@ class SiameseLaplacianFusion:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedSiamese:
         """Plan the levels for the size and spacing of the slices."""
         pyramid = LaplacianPyramid(plan_decimation(sources.shape[2:], spacing, 4), 2)
-        return FittedSiamese(lambda weights: BandedFusion(pyramid, MatchedMapRule(weights), TemperedMapRule(weights)))
+        return FittedSiamese(lambda weights: BandedFusion(pyramid, MatchedMapRule(weights), Tempered(MapRule(weights))))

@@ -10,7 +10,8 @@ from torch import Tensor
 from MedFusionLib.methods.additive import SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.nsct_fotgv import FittedDenoised, denoiser_for
-from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.rules import Tempered
+from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MapRule, MatchedMapRule
 from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import Tiling, bank_for
 from MedFusionLib.weights import card
@@ -45,6 +46,8 @@ class SiameseDenoisedFusion:
         """Contourlet windows, and the noise of the sources."""
         bank = bank_for(sources, spacing, Tiling((16, 8, 8, 4)))
         mixed = FittedSiamese(
-            lambda weights: SliceBankFusion(bank, MatchedMapRule(weights, sigma=FINE), TemperedMapRule(weights, COARSE))
+            lambda weights: SliceBankFusion(
+                bank, MatchedMapRule(weights, sigma=FINE), Tempered(MapRule(weights, COARSE))
+            )
         )
         return FittedDenoised(mixed, denoiser_for(sources), tuple(spacing))

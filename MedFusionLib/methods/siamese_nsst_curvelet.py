@@ -10,7 +10,8 @@ from torch import Tensor
 
 from MedFusionLib.methods.additive import SliceBank, SliceBankFusion
 from MedFusionLib.methods.base import MethodInfo
-from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MatchedMapRule, TemperedMapRule
+from MedFusionLib.methods.rules import Tempered
+from MedFusionLib.methods.siamese import WEIGHTS, FittedSiamese, MapRule, MatchedMapRule
 from MedFusionLib.methods.standing import below_average
 from MedFusionLib.transforms.directional import Tiling, bank_for
 from MedFusionLib.weights import card
@@ -73,5 +74,7 @@ class SiameseShearletCurveletFusion:
         curvelets = bank_for(sources, spacing, Tiling((16, 8, 8), "slope", "square"))
         bank = Cascade(shearlets, curvelets)
         return FittedSiamese(
-            lambda weights: SliceBankFusion(bank, MatchedMapRule(weights, sigma=FINE), TemperedMapRule(weights, COARSE))
+            lambda weights: SliceBankFusion(
+                bank, MatchedMapRule(weights, sigma=FINE), Tempered(MapRule(weights, COARSE))
+            )
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.rules import combine
+from MedFusionLib.transforms.filters import envelope
 
 Weigh = Callable[[Tensor, Tensor], Tensor]
 """Weights from the sources and one of their bands, both (N, S, *spatial)."""
@@ -27,12 +28,16 @@ class TwoScaleFusion:
         Weights of the sources in the base and in the detail, from the sources and that band.
     support : Local or Global
         What a piece must contain.
+    is_held : bool
+        Whether every sample is held to what the sources show within one sample around it: base and detail
+        that are weighted differently leave a veil around what is bright.
     """
 
     base_of: Callable[[Tensor], Tensor]
     base_weights: Weigh
     detail_weights: Weigh
     support: Local | Global
+    is_held: bool = False
 
     def fuse(self, sources: Tensor, *, with_parts: bool = False) -> Fused:
         """Fuse sources (N, S, *spatial)."""
@@ -43,4 +48,11 @@ class TwoScaleFusion:
         checkpoint()
         for_detail = self.detail_weights(sources, detail)
         image = combine(base, for_base).add_(combine(detail, for_detail))
-        return Fused(image, for_base * base + for_detail * detail if with_parts else None)
+        parts = for_base * base + for_detail * detail if with_parts else None
+        return self._held(sources, image, parts, for_base) if self.is_held else Fused(image, parts)
+
+    def _held(self, sources: Tensor, image: Tensor, parts: Tensor | None, shares: Tensor) -> Fused:
+        """Held to the envelope of the sources; what is taken off or added goes to them by their shares."""
+        low, high = envelope(sources)
+        held = image.clamp(low, high)
+        return Fused(held, None if parts is None else parts.add_(shares * (held - image)[:, None]))

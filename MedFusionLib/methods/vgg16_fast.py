@@ -41,9 +41,10 @@ class Vgg16Fast:
         family="transfer learning",
         citation="F. Lahoud, S. Susstrunk, Fast and efficient zero-learning image fusion, arXiv:1905.03590 (2019)",
         sentence="Rare, bright values win the base; a network for photographs shares out the detail. No training; soft "
-        "pictures with a faint veil around the body." + below_average("vgg16-fast"),
+        "pictures; nothing is brighter or darker than the sources around it." + below_average("vgg16-fast"),
         reproduces="Complete but for VGG16 in place of VGG19 (different numbers); histograms are taken over the whole "
-        "volume, details enter in 0..255.",
+        "volume, details enter in 0..255, and samples are held to what the sources show within one sample around them "
+        "(the paper: to 0..1).",
         survey_reference="21",
         dims=(2,),
         weights=card("vgg16")["sha256"],
@@ -53,7 +54,7 @@ class Vgg16Fast:
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> TwoScaleFusion:
         """Histogram contrast of the whole input, and window sizes."""
         split = BaseSplit.of(sources, spacing, self.window, self.radius, self.epsilon)
-        return TwoScaleFusion(split.base, split.weights, FeatureWeights(VggActivity()), Global())
+        return TwoScaleFusion(split.base, split.weights, FeatureWeights(VggActivity()), Global(), is_held=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.networks.blocks import slabs, widened
-from MedFusionLib.transforms.filters import symmetric_filter
+from MedFusionLib.transforms.filters import envelope, symmetric_filter
 
 SPLINE = (6 / 16, 4 / 16, 1 / 16)
 """Centre and right half."""
@@ -193,14 +193,6 @@ def combine_in_slabs(
         if parts is not None:
             parts[:, :, rows] = found.parts
     return Combination(image, parts)
-
-
-def envelope(sources: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value (N, *spatial) of any source within one sample along every axis."""
-    pool = {2: F.max_pool2d, 3: F.max_pool3d}[sources.ndim - 2]
-    high = pool(sources.amax(dim=1, keepdim=True), 3, stride=1, padding=1)
-    low = -pool(-sources.amin(dim=1, keepdim=True), 3, stride=1, padding=1)
-    return low[:, 0], high[:, 0]
 
 
 def _beside_all(sources: Tensor) -> Tensor:

@@ -20,7 +20,11 @@ def _decomposition() -> nn.ModuleList:
 
 
 class SDNet(nn.Module):
-    """Squeeze and decomposition [H. Zhang, J. Ma, Int. J. Comput. Vis. 129 (2021) 2761-2785]: 67,091 values."""
+    """Squeeze and decomposition [H. Zhang, J. Ma, Int. J. Comput. Vis. 129 (2021) 2761-2785]: 67,091 values.
+
+    A tanh reaches black only far out. So brightness is measured from what the network makes of black
+    sources: black stays black, and dark detail keeps the steep part of the curve.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +34,11 @@ class SDNet(nn.Module):
         self.decompositions = nn.ModuleList((_decomposition(), _decomposition()))
 
     def forward(self, sources: Tensor) -> Tensor:
-        """Fused image (N, H, W) of sources (N, 2, H, W) in 0..1."""
+        """Fused image (N, H, W) of sources (N, 2, H, W) in 0..1; 0 where both are 0 all around."""
+        black = self._squeezed(sources.new_zeros(1, 2, 5, 5))[:, 2:3, 2:3]
+        return (self._squeezed(sources) - black) / (1 - black)
+
+    def _squeezed(self, sources: Tensor) -> Tensor:
         found: list[Tensor] = []
         for path, source in zip(self.paths, (2 * sources - 1).split(1, dim=1)):
             features = [F.leaky_relu(path[0](source), LEAK)]

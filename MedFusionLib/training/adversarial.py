@@ -16,7 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from MedFusionLib.training.recipe import TrainingCollapsed, moments, named, put_back, put_moments_back, rate_factor
+from MedFusionLib.training.recipe import (
+    TrainingCollapsed,
+    keep_statistics,
+    moments,
+    named,
+    put_back,
+    put_moments_back,
+    rate_factor,
+)
 
 
 class Game(Protocol):
@@ -176,7 +184,7 @@ class Adversarial:
         factor = rate_factor(number, self.steps)
         self._set_rates(factor)
         if number >= self.steps * (1 - self.rules.settled):
-            _keep_statistics(self.network)
+            keep_statistics(self.network)
         outputs = self.generate(self.network, batch)
         terms: dict[str, Tensor | float] = {}
         for row, (name, opponent) in enumerate(self.opponents.items()):
@@ -258,13 +266,6 @@ class Adversarial:
 
 def _drawn(ends: tuple[float, float], like: Tensor) -> Tensor:
     return ends[0] + (ends[1] - ends[0]) * torch.rand_like(like)
-
-
-def _keep_statistics(network: nn.Module) -> None:
-    """Batch normalisation uses its running statistics from now on, and does not change them."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 def _collapsed(number: int, why: str) -> TrainingCollapsed:

@@ -105,6 +105,9 @@ class Descent:
         Gradients longer than this are shortened.
     trained : sequence of Parameter or None
         What is changed; None takes all that is not frozen.
+    settled : float
+        Share of the steps, at the end, in which batch normalisation keeps its statistics: the network then
+        learns with what it will be used with.
     """
 
     def __init__(
@@ -115,8 +118,10 @@ class Descent:
         rate: float = 1e-3,
         longest: float = 1.0,
         trained: Sequence[nn.Parameter] | None = None,
+        settled: float = 0.0,
     ) -> None:
         self.network, self.loss, self.steps, self.rate, self.longest = network, loss, steps, rate, longest
+        self.settled = settled
         chosen = network.parameters() if trained is None else trained
         self.trained = [parameter for parameter in chosen if parameter.requires_grad]
         self.optimiser = torch.optim.Adam(self.trained, lr=rate)
@@ -127,6 +132,8 @@ class Descent:
         """One step."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * rate_factor(number, self.steps)
+        if number >= self.steps * (1 - self.settled):
+            keep_statistics(self.network)
         self.optimiser.zero_grad()
         terms = self.loss(self.network, batch)
         self._watch(number, sum(float(value.detach()) for value in terms.values()))
@@ -208,6 +215,13 @@ def rate_factor(number: int, steps: int, warm: float = 0.05) -> float:
     if number < rise:
         return (number + 1) / rise
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (number - rise) / max(1, steps - rise)))
+
+
+def keep_statistics(network: nn.Module) -> None:
+    """Batch normalisation uses its running statistics from now on, and does not change them."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def named(network: nn.Module, prefix: str) -> dict[str, Tensor]:

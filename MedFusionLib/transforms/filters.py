@@ -1,4 +1,4 @@
-"""Moving windows over the spatial axes: box mean, Gaussian, shifted differences. Border samples are repeated."""
+"""Moving windows over the spatial axes: mean, extremes, Gaussian, shifted differences. Border samples are repeated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def box_mean(image: Tensor, radius: int | Sequence[int], ndim: int) -> Tensor:
@@ -106,6 +107,14 @@ def shifted(image: Tensor, axis: int, step: int) -> Tensor:
     length = image.shape[axis]
     index = (torch.arange(length, device=image.device) + step).clamp(0, length - 1)
     return image.index_select(axis, index)
+
+
+def envelope(sources: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value (N, *spatial) of any source within one sample along every axis."""
+    pool = {2: F.max_pool2d, 3: F.max_pool3d}[sources.ndim - 2]
+    high = pool(sources.amax(dim=1, keepdim=True), 3, stride=1, padding=1)
+    low = -pool(-sources.amin(dim=1, keepdim=True), 3, stride=1, padding=1)
+    return low[:, 0], high[:, 0]
 
 
 def per_axis(radius: float, spacing: Sequence[float]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from MedFusionLib.methods.rules.choose_max import ChooseMax
 from MedFusionLib.methods.rules.local_energy import LocalEnergy
 from MedFusionLib.methods.rules.match import MatchMeasure
 from MedFusionLib.methods.rules.pulse_coupled import PulseCoupled
+from MedFusionLib.methods.rules.tempered import Tempered
 from MedFusionLib.methods.rules.weighted import Weighted
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Rule",
     "Stronger",
     "SumModifiedLaplacian",
+    "Tempered",
     "Variance",
     "Weighted",
     "add_fused",

@@ -31,6 +31,9 @@ class SparseActivity:
         Largest number of atoms per patch.
     error : float
         Length of the residual at which a patch is done, on the sources' scale 0..1.
+    counts_mean : bool
+        Whether the mean of a patch counts too, as the coefficient of a constant atom. Without it the
+        livelier of two nearly flat patches wins, however dark it is.
 
     Notes
     -----
@@ -42,6 +45,7 @@ class SparseActivity:
     stride: int = 2
     most_atoms: int = 5
     error: float = 0.02
+    counts_mean: bool = False
 
     @property
     def reach(self) -> None:
@@ -66,6 +70,8 @@ class SparseActivity:
         means = patches.mean(dim=2, keepdim=True)
         codes = matching_pursuit((patches - means).flatten(0, 1), dictionary, self.most_atoms, self.error)
         activity = codes.values.abs().sum(dim=1).reshape(means.shape[:2])
+        if self.counts_mean:
+            activity = activity + size * means[..., 0].abs()  # a constant atom of length 1 is 1 / size everywhere
         won = winners(activity, means[..., 0])[..., None].expand(-1, -1, size * size)
         return grid.put(won)[:, : slices.shape[1], : slices.shape[2]]
 

@@ -13,12 +13,13 @@ import MedFusionLib as mf
 from MedFusionLib.errors import Cancelled
 from MedFusionLib.methods.base import Local
 from MedFusionLib.methods.catalogue import create_method
-from MedFusionLib.networks.convex import envelope, fuse_convex
+from MedFusionLib.networks.convex import fuse_convex
 from MedFusionLib.networks.convex_attention import RADII, ConvexAttention, mean_within
 from MedFusionLib.networks.loading import count_parameters, load_network
 from MedFusionLib.training.recipe import Descent, Recipe, Stages, TrainingCollapsed
 from MedFusionLib.training.recipes import recipe_named
 from MedFusionLib.training.runner import TrainOptions, train
+from MedFusionLib.transforms.filters import envelope
 from phantoms import head_pair
 from training_pairs import blocks, generator, write_pairs
 

@@ -192,6 +192,33 @@ def test_the_lesion_of_the_phantom_stays_visible_in_every_method(name, phantom_i
         assert contrast > 0.02
 
 
+@pytest.mark.parametrize("name", ["fast-two-scale", "vgg16-fast"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_broad_base_leaves_no_veil_and_nothing_beyond_the_sources(name, count):
+    sources = torch.zeros(1, 3, 96, 96)
+    sources[0, 0, 30:66, 30:66] = 1
+    sources[0, 1:, 40:56, 40:56] = 0.5
+    sources[0, :, 70:] = torch.from_numpy(noise_stack((3, 26, 96)))
+    sources = sources[:, :count]
+    found = create_method(name).fit(sources, (1.0, 1.0)).fuse(sources, with_parts=True)
+    image = found.image[0].numpy()
+    assert (image >= ndimage.minimum_filter(sources[0].amin(dim=0).numpy(), 3)).all()
+    assert (image <= ndimage.maximum_filter(sources[0].amax(dim=0).numpy(), 3)).all()
+    assert (found.parts.sum(dim=1) - found.image).abs().max() < 1e-5
+    assert np.abs(image[:29]).max() == 0
+
+
+@pytest.mark.parametrize("name", ["l0-nsct-sr", "siamese-l0-nsct-sr"])
+def test_a_bright_flat_region_is_not_hidden_by_a_dark_tracer_with_edges(name):
+    anatomy, tracer = np.zeros((2, 160, 160), np.float32)
+    anatomy[8:-8, 8:-8] = 0.9
+    tracer[30:-30, 30:-30] = 0.3
+    tracer[60:100, 60:100] = 0.02
+    stack = np.stack([anatomy, ndimage.gaussian_filter(tracer, 3)])[:, None]
+    image = run(quick(name), stack, options=EngineOptions("slice")).fused[0]
+    assert image[8:-8, 8:-8].min() > 0.6
+
+
 def test_maximum_and_average_are_what_their_names_say():
     stack = noise_stack((2, 4, 9, 8))
     assert np.allclose(run(create_method("average"), stack).fused, stack.mean(axis=0), atol=1e-7)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Weighted, combine
+from MedFusionLib.methods.rules import ChooseMax, LocalEnergy, Tempered, Weighted, combine
 
-RULES = [ChooseMax(), LocalEnergy(), Weighted()]
+RULES = [ChooseMax(), LocalEnergy(), Tempered(ChooseMax()), Weighted()]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -51,6 +51,13 @@ def test_slabs_do_not_show(monkeypatch):
 def test_energy_weights_favour_the_source_with_more_of_it():
     bands = torch.stack([torch.full((6, 6), 3.0), torch.full((6, 6), 1.0)])[None]
     assert torch.allclose(LocalEnergy()(bands, 2)[0, 0], torch.full((6, 6), 0.9))
+
+
+def test_tempering_is_half_way_to_the_shares_of_energy():
+    bands = torch.stack([torch.full((6, 6), 3.0), torch.full((6, 6), 1.0)])[None]
+    assert torch.allclose(Tempered(ChooseMax())(bands, 2)[0, 0], torch.full((6, 6), 0.95))
+    assert Tempered(LocalEnergy()).reach == 1
+    assert Tempered(ChooseMax()).reach == ChooseMax().reach
 
 
 def test_combining_is_the_weighted_sum():

@@ -174,6 +174,25 @@ def test_the_livelier_patch_wins_and_between_flat_ones_the_brighter():
     assert (weights[0, 1, :, 16:] == 1).all()
 
 
+def test_a_bright_flat_patch_outweighs_a_dark_lively_one_only_where_the_mean_counts():
+    sources = torch.zeros(1, 2, 8, 8)
+    sources[0, 0] = 0.8
+    sources[0, 1] = 0.1 + 0.1 * (torch.arange(8) % 2)
+    for counts_mean in (False, True):
+        weights = SparseActivity(stride=8, counts_mean=counts_mean)(sources, 2)
+        assert (weights[0, 0] == float(counts_mean)).all()
+
+
+def test_the_mean_counts_as_the_coefficient_of_a_constant_atom():
+    flat = torch.full((8, 8), 0.25)  # 8 x 0.25 = 2
+    lively = torch.zeros(8, 8)
+    atom = dictionaries.load_dictionary("patches8")[0].reshape(8, 8)
+    for factor, wins in ((1.8, 0.0), (2.2, 1.0)):
+        sources = torch.stack([lively + factor * atom, flat])[None]
+        weights = SparseActivity(stride=8, counts_mean=True)(sources, 2)
+        assert (weights[0, 0] == wins).all()
+
+
 def test_a_volume_is_weighted_plane_by_plane():
     volume = torch.rand(1, 2, 3, 12, 14)
     rule = SparseActivity(stride=4)

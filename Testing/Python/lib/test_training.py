@@ -83,6 +83,18 @@ def test_a_training_can_end_with_the_mean_of_its_last_weights():
     assert mean.network.weight.item() == pytest.approx(torch.stack(seen[30:]).mean().item(), abs=1e-6)
 
 
+def test_normalisation_keeps_its_statistics_at_the_end_of_a_descent():
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Conv2d(1, 1, 1))
+    means = []
+    training = Descent(network, lambda network, batch: {"mse": network(batch).square().mean()}, 8, settled=0.25)
+    for number in range(8):
+        network.train()
+        training.advance(number, torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(number)))
+        means.append(network[0].running_mean.item())
+    assert len(set(means)) == 6
+    assert means[5] == means[7]
+
+
 @pytest.mark.parametrize("stop", [13, 33])
 def test_the_mean_of_the_last_weights_survives_a_stop(tmp_path, stop):
     recipe = line(begin=averaging)
