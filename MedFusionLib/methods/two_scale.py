@@ -10,8 +10,11 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.rules import combine
+from MedFusionLib.networks.blocks import slabs, widened
 from MedFusionLib.transforms.filters import envelope
 
+SAMPLES_HELD = 1 << 19
+"""Samples of the sources that are held at once."""
 Weigh = Callable[[Tensor, Tensor], Tensor]
 """Weights from the sources and one of their bands, both (N, S, *spatial)."""
 
@@ -49,10 +52,17 @@ class TwoScaleFusion:
         for_detail = self.detail_weights(sources, detail)
         image = combine(base, for_base).add_(combine(detail, for_detail))
         parts = for_base * base + for_detail * detail if with_parts else None
-        return self._held(sources, image, parts, for_base) if self.is_held else Fused(image, parts)
+        if self.is_held:
+            _hold(sources, image, parts, for_base)
+        return Fused(image, parts)
 
-    def _held(self, sources: Tensor, image: Tensor, parts: Tensor | None, shares: Tensor) -> Fused:
-        """Held to the envelope of the sources; what is taken off or added goes to them by their shares."""
-        low, high = envelope(sources)
-        held = image.clamp(low, high)
-        return Fused(held, None if parts is None else parts.add_(shares * (held - image)[:, None]))
+
+def _hold(sources: Tensor, image: Tensor, parts: Tensor | None, shares: Tensor) -> None:
+    """Hold the image to the envelope of the sources; what is taken off or added goes to them by their shares."""
+    for rows in slabs(sources, SAMPLES_HELD):
+        wide, inner = widened(rows, 1, sources.shape[2])
+        low, high = (side[:, inner] for side in envelope(sources[:, :, wide]))
+        held = image[:, rows].clamp(low, high)
+        if parts is not None:
+            parts[:, :, rows] += shares[:, :, rows] * (held - image[:, rows])[:, None]
+        image[:, rows] = held
