@@ -185,12 +185,13 @@ class _Fusion:
         ).fused  # fmt: skip
 
     def _record(self, placed: Placed, output: EngineOutput, result: FusionResult) -> dict:
+        from MedFusionLib.methods.base import weights_of
         from MedFusionLib.segment import is_method
 
         wish, lesions = self.request, result.tumour
         asked = {
             "method": self.name, "parameters": wish.parameters or {}, "mode": self.options.mode,
-            "weights_sha256": self.method.info.weights or None,
+            "weights_sha256": weights_of(self.method) or None,
             "device": wish.device, "precision": wish.precision,
             "forced": bool(wish.force and placed.verdict.status == "fail"),
             "colour_table": None if result.colour is None else wish.table,

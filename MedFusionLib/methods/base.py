@@ -158,6 +158,14 @@ class FusionMethod(Protocol):
         """
 
 
+def weights_of(method: FusionMethod) -> str:
+    """SHA-256 of the weights that a method uses, empty without any.
+
+    A method whose parameters choose between several has a property `weights`; else they are those of its `info`.
+    """
+    return getattr(method, "weights", method.info.weights)
+
+
 class FittedMethod(Protocol):
     """A method that is ready for one input, whole or in pieces."""
 

@@ -73,6 +73,11 @@ class ConvexFusion:
         if self.trained not in TRAINED:
             raise UsageError(f"Unknown training {self.trained!r}", "one of " + ", ".join(TRAINED))
 
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the chosen ones."""
+        return card(TRAINED[self.trained][0])["sha256"]
+
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedConvex:
         """Which planes of a volume the network is shown: those with nearly square samples."""
         ndim = sources.ndim - 2

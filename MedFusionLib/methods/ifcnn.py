@@ -18,6 +18,7 @@ from MedFusionLib.weights import card, invention_of
 
 REACH = 5
 NETWORKS = {name: partial(IFCNN, name) for name in JOINS}
+WEIGHTS = {"max": "ifcnn", "sum": "ifcnn-sum", "mean": "ifcnn-mean"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class IFCNNFusion:
     Parameters
     ----------
     join : {"max", "sum", "mean"}
-        How; the paper takes the largest for medical images.
+        How; the paper takes the largest for medical images. Every way has weights of its own.
     """
 
     join: str = "max"
@@ -53,6 +54,11 @@ class IFCNNFusion:
         if self.join not in JOINS:
             raise UsageError(f"Unknown way {self.join!r} to join features", "one of " + ", ".join(JOINS))
 
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the chosen ones."""
+        return card(WEIGHTS[self.join])["sha256"]
+
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
         """Nothing depends on the input."""
-        return FittedNetwork(load_network("ifcnn", NETWORKS[self.join]), REACH)
+        return FittedNetwork(load_network(WEIGHTS[self.join], NETWORKS[self.join]), REACH)

@@ -54,6 +54,11 @@ class TumourGuidedFusion:
         if self.trained not in WEIGHTS:
             raise UsageError(f"Unknown training {self.trained!r}", "one of " + ", ".join(WEIGHTS))
 
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the chosen ones."""
+        return card(WEIGHTS[self.trained])["sha256"]
+
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
         """Nothing depends on the input."""
         network = load_network(WEIGHTS[self.trained], TumourGAN)

@@ -11,10 +11,10 @@ from MedFusionLib.networks.layers import conv
 
 JOINS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda features: features.amax(dim=1),
-    "sum": lambda features: features.sum(dim=1),
+    "sum": lambda features: features.mean(dim=1) * 2,
     "mean": lambda features: features.mean(dim=1),
 }
-"""How features (N, S, C, H, W) are joined."""
+"""How features (N, S, C, H, W) are joined; the sum of more than two sources is brought to that of two."""
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -27,6 +27,12 @@ FAMILIES = (
     "adversarial networks", "transformer networks", "transforms with networks",
 )  # fmt: skip
 BESIDE = ("laplacian",)
+VARIANTS = {
+    "convex, free data": ("convex", {"trained": "free"}),
+    "ifcnn, sum": ("ifcnn", {"join": "sum"}),
+    "ifcnn, mean": ("ifcnn", {"join": "mean"}),
+}
+"""Methods with weights of their own behind a parameter, measured with the method."""
 
 
 def learned() -> list[str]:
@@ -50,8 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", default=learned(), help="only these; the others keep their rows")
     options = parser.parse_args(arguments)
     fusions = {name: partial(fuse, name, {}) for name in (*BESIDE, *options.methods)}
-    if "convex" in options.methods:
-        fusions["convex, free data"] = partial(fuse, "convex", {"trained": "free"})
+    fusions |= {title: partial(fuse, *one) for title, one in VARIANTS.items() if one[0] in options.methods}
     record = {}
     for colour in ("luminance", "palette"):
         test = read_pairs(options.data, colour=colour).test

@@ -9,9 +9,9 @@ from MedFusionLib.training.recipe import Recipe
 
 NAMES = (
     "cddfuse", "convex", "convex-aims", "convex-attention", "convex-free", "convex-pairs", "ddcgan",
-    "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "ift", "lesion-net", "mcfnet",
-    "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn", "sdnet", "shearlet-cnn", "siamese",
-    "transfuse", "transmef", "tumour-gan", "tumour-gan-unguided", "u2fusion",
+    "dense-dcgan", "densefuse", "densefuse-tuned", "emfusion", "fusiongan", "ifcnn", "ifcnn-mean", "ifcnn-sum",
+    "ift", "lesion-net", "mcfnet", "mmi-fuse", "modality-maps", "msdnet", "nestfuse", "pmgi", "pyramid-cnn",
+    "sdnet", "shearlet-cnn", "siamese", "transfuse", "transmef", "tumour-gan", "tumour-gan-unguided", "u2fusion",
 )  # fmt: skip
 """Recipes whose weights are in the package."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -73,3 +74,9 @@ RECIPE = Recipe(
         "intended_use": "fusion of slices in 0..1, for comparison; no diagnosis",
     },
 )
+
+
+def joined_by(join: str) -> Recipe:
+    """The same, trained with features that are joined in another way; two sources are shown."""
+    about = {**RECIPE.about, "title": f"IFCNN, features joined by their {join}"}
+    return replace(RECIPE, name=f"ifcnn-{join}", build=partial(IFCNN, join), about=about)

@@ -22,7 +22,7 @@ from MedFusionLib.networks.convex import ConvexWeights, combine_bands
 from MedFusionLib.networks.dense_dcgan import DenseDCGAN
 from MedFusionLib.networks.densefuse import DenseFuse
 from MedFusionLib.networks.emfusion import EMFusion
-from MedFusionLib.networks.ifcnn import IFCNN
+from MedFusionLib.networks.ifcnn import IFCNN, JOINS
 from MedFusionLib.networks.layers import conv, reflected
 from MedFusionLib.networks.loading import count_parameters, load_network
 from MedFusionLib.networks.msdnet import MSDNet
@@ -175,6 +175,17 @@ def test_black_stays_black_under_a_network(name):
     sources = torch.zeros(1, 2, 48, 48)
     found = create_method(name).fit(sources, (1.0, 1.0)).fuse(sources).image
     assert found.abs().max() < VEILED.get(name, 1) / 255
+
+
+@pytest.mark.parametrize("join", JOINS)
+@pytest.mark.parametrize("count", [2, 3])
+def test_ifcnn_gives_a_picture_back_however_its_features_are_joined(join, count):
+    picture = torch.zeros(1, 1, 64, 64)
+    picture[..., 16:48, 16:48] = torch.linspace(0.2, 0.9, 32)
+    same = picture.expand(-1, count, -1, -1)
+    found = create_method("ifcnn", {"join": join}).fit(same, (1.0, 1.0)).fuse(same).image
+    assert -10 * (found - picture[:, 0]).square().mean().log10() > 25
+    assert found[:, :8].abs().max() < 2 / 255
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -11,6 +11,7 @@ from MedFusionLib.align.transform import to_transform, write_transform
 from MedFusionLib.errors import Cancelled, NotAligned, UnreadableFile, UsageError
 from MedFusionLib.io.results import check_target, describe_result
 from MedFusionLib.volume import Case, Geometry, Origin, Volume
+from MedFusionLib.weights import card
 from phantoms import head_pair, upright_geometry
 
 
@@ -80,6 +81,23 @@ def test_a_transform_moves_the_second_source_back(tmp_path):
     sitk.WriteTransform(back, str(tmp_path / "T.tfm"))
     found = mf.fuse(Case([mr, moved]), "average", transform=tmp_path / "T.tfm")
     assert np.abs(found.sources[1].array - pet.array).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "method, parameters, weights",
+    [
+        ("average", {}, None),
+        ("convex", {}, "convex"),
+        ("convex", {"trained": "free"}, "convex-free"),
+        ("tumour-gan", {"trained": "unguided"}, "tumour-gan-unguided"),
+        ("ifcnn", {}, "ifcnn"),
+        ("ifcnn", {"join": "sum"}, "ifcnn-sum"),
+        ("ifcnn", {"join": "mean"}, "ifcnn-mean"),
+    ],
+)
+def test_the_record_names_the_weights_that_were_used(method, parameters, weights):
+    record = mf.fuse(Case(head_pair((8, 24, 20))), method, parameters=parameters).provenance["parameters"]
+    assert record["weights_sha256"] == (weights and card(weights)["sha256"])
 
 
 def test_sources_in_different_frames_are_refused_unless_forced():
