@@ -15,7 +15,8 @@ from MedFusionLib.io.dicom_files import find_series
 from MedFusionLib.io.identity import digest_of_all, file_digest, hashed_uid
 from MedFusionLib.io.meaning import stem_of
 from MedFusionLib.io.suv_audit import SuvAudit
-from MedFusionLib.methods.catalogue import methods
+from MedFusionLib.methods.base import weights_of
+from MedFusionLib.methods.catalogue import create_method
 from MedFusionLib.provenance import recorded_versions
 from MedFusionLib.volume import Volume
 
@@ -42,6 +43,8 @@ def fingerprint(case: PlannedCase, wishes: Wishes) -> str:
     ------
     UnreadableFile
         When an input is not there.
+    UsageError
+        For a method that is not in the catalogue, or parameters that it does not take.
     """
     files = [source.path for source in case.sources]
     named = [path for path in (case.tumour, case.roi, *case.transforms) if path and Path(path).is_file()]
@@ -52,9 +55,14 @@ def fingerprint(case: PlannedCase, wishes: Wishes) -> str:
         "case": [case.seed, None if case.tumour in files else case.tumour if case.tumour not in named else "file"],
         "wishes": asdict(wishes),
         "versions": recorded_versions(),
-        "weights": {info.name: info.weights for info in methods() if info.weights and info.name in wishes.methods},
+        "weights": _weights(wishes),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _weights(wishes: Wishes) -> dict[str, str]:
+    used = {name: weights_of(create_method(name, wishes.parameters)) for name in wishes.methods}
+    return {name: digest for name, digest in used.items() if digest}
 
 
 def _digest(source: Source) -> str:

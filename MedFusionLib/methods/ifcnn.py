@@ -12,13 +12,17 @@ from MedFusionLib.errors import UsageError
 from MedFusionLib.methods.base import MethodInfo
 from MedFusionLib.methods.learned import FittedNetwork
 from MedFusionLib.methods.standing import below_average
-from MedFusionLib.networks.ifcnn import IFCNN, JOINS
+from MedFusionLib.networks.ifcnn import IFCNN
 from MedFusionLib.networks.loading import load_network
 from MedFusionLib.weights import card, invention_of
 
 REACH = 5
-NETWORKS = {name: partial(IFCNN, name) for name in JOINS}
-WEIGHTS = {"max": "ifcnn", "sum": "ifcnn-sum", "mean": "ifcnn-mean"}
+TRAINED = {
+    "max": ("ifcnn", IFCNN),
+    "sum": ("ifcnn-sum", partial(IFCNN, "sum")),
+    "mean": ("ifcnn-mean", partial(IFCNN, "mean")),
+}
+"""Names of the weights by how features are joined, and what makes the network without them."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class IFCNNFusion:
     Parameters
     ----------
     join : {"max", "sum", "mean"}
-        How; the paper takes the largest for medical images. Every way has weights of its own.
+        How; the paper takes the largest for medical images. Every way has weights of its own; the sum of more
+        than two sources is brought to that of two.
     """
 
     join: str = "max"
@@ -51,14 +56,14 @@ class IFCNNFusion:
     )
 
     def __post_init__(self) -> None:
-        if self.join not in JOINS:
-            raise UsageError(f"Unknown way {self.join!r} to join features", "one of " + ", ".join(JOINS))
+        if self.join not in TRAINED:
+            raise UsageError(f"Unknown way {self.join!r} to join features", "one of " + ", ".join(TRAINED))
 
     @property
     def weights(self) -> str:
         """SHA-256 of the chosen ones."""
-        return card(WEIGHTS[self.join])["sha256"]
+        return card(TRAINED[self.join][0])["sha256"]
 
     def fit(self, sources: Tensor, spacing: tuple[float, ...]) -> FittedNetwork:
         """Nothing depends on the input."""
-        return FittedNetwork(load_network(WEIGHTS[self.join], NETWORKS[self.join]), REACH)
+        return FittedNetwork(load_network(*TRAINED[self.join]), REACH)

@@ -10,8 +10,7 @@ from torch import Tensor
 from MedFusionLib.interrupt import checkpoint
 from MedFusionLib.methods.base import Fused, Global, Local
 from MedFusionLib.methods.rules import combine
-from MedFusionLib.networks.blocks import slabs, widened
-from MedFusionLib.transforms.filters import envelope
+from MedFusionLib.networks.blocks import envelope_of_rows, slabs
 
 SAMPLES_HELD = 1 << 19
 """Samples of the sources that are held at once."""
@@ -60,9 +59,7 @@ class TwoScaleFusion:
 def _hold(sources: Tensor, image: Tensor, parts: Tensor | None, shares: Tensor) -> None:
     """Hold the image to the envelope of the sources; what is taken off or added goes to them by their shares."""
     for rows in slabs(sources, SAMPLES_HELD):
-        wide, inner = widened(rows, 1, sources.shape[2])
-        low, high = (side[:, inner] for side in envelope(sources[:, :, wide]))
-        held = image[:, rows].clamp(low, high)
+        held = image[:, rows].clamp(*envelope_of_rows(sources, rows))
         if parts is not None:
             parts[:, :, rows] += shares[:, :, rows] * (held - image[:, rows])[:, None]
         image[:, rows] = held

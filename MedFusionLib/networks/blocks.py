@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from MedFusionLib.interrupt import checkpoint
+from MedFusionLib.transforms.filters import envelope
 
 Block = tuple[slice, slice]
 """Where along the first two spatial axes."""
@@ -43,6 +44,13 @@ def widened(part: slice, reach: int, length: int) -> tuple[slice, slice]:
     """A part of an axis with `reach` neighbours on both sides where there are any, and where the part lies in it."""
     start = max(part.start - reach, 0)
     return slice(start, min(part.stop + reach, length)), slice(part.start - start, part.stop - start)
+
+
+def envelope_of_rows(sources: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    """`envelope` (N, rows, ...) of some rows of the first spatial axis of sources (N, S, *spatial)."""
+    wide, inner = widened(rows, 1, sources.shape[2])
+    low, high = envelope(sources[:, :, wide])
+    return low[:, inner], high[:, inner]
 
 
 def gathered(

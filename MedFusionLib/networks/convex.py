@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from MedFusionLib.interrupt import checkpoint
-from MedFusionLib.networks.blocks import slabs, widened
-from MedFusionLib.transforms.filters import envelope, symmetric_filter
+from MedFusionLib.networks.blocks import envelope_of_rows, slabs, widened
+from MedFusionLib.transforms.filters import symmetric_filter
 
 SPLINE = (6 / 16, 4 / 16, 1 / 16)
 """Centre and right half."""
@@ -161,9 +161,7 @@ def combine_bands(
     base_weights = weights[:, :, SCALES - 1]
     parts = parts + base_weights * smooth[:, :, rows]
     image = parts.sum(dim=1)
-    near, inner = widened(rows, 1, sources.shape[2])
-    low, high = (side[:, inner] for side in envelope(sources[:, :, near]))
-    held = torch.minimum(torch.maximum(image, low), high)
+    held = image.clamp(*envelope_of_rows(sources, rows))
     return Combination(held, parts + base_weights * (held - image)[:, None])
 
 

@@ -17,8 +17,10 @@ import pytest
 import MedFusionLib as mf
 from batch_cases import BROKEN, write_cases
 from MedFusionLib.batch.plan import Wishes
+from MedFusionLib.batch.reading import fingerprint
 from MedFusionLib.cli import main
 from MedFusionLib.errors import NotSupported
+from MedFusionLib.methods import convex
 
 GOOD = 2
 PLAIN = Wishes(("average",), with_reports=False)
@@ -100,6 +102,17 @@ def test_a_second_run_skips_what_is_there_and_other_wishes_do_not(manifest, undi
     assert list(changed["methods"]) == ["maximum"]
     mf.run_batch(plan_of(manifest, out, "01"))
     assert content(out) == before
+
+
+def test_other_weights_behind_a_parameter_are_noticed(tmp_path, monkeypatch):
+    case = plan_of(write_cases(tmp_path / "in", 1), tmp_path / "out", "01").cases[0]
+    wishes = [replace(PLAIN, methods=("convex",), parameters=chosen) for chosen in ({}, {"trained": "free"})]
+    before = [fingerprint(case, wish) for wish in wishes]
+    real = convex.card
+    monkeypatch.setattr(convex, "card", lambda name: {"sha256": "0" * 64} if name == "convex-free" else real(name))
+    after = [fingerprint(case, wish) for wish in wishes]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_other_input_bytes_are_noticed(tmp_path):
