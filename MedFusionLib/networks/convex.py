@@ -161,7 +161,8 @@ def combine_bands(
     base_weights = weights[:, :, SCALES - 1]
     parts = parts + base_weights * smooth[:, :, rows]
     image = parts.sum(dim=1)
-    held = image.clamp(*envelope_of_rows(sources, rows))
+    low, high = envelope_of_rows(sources, rows)
+    held = torch.minimum(torch.maximum(image, low), high)  # clamp has other slopes at ties: other weights when trained
     return Combination(held, parts + base_weights * (held - image)[:, None])
 
 
